@@ -1,0 +1,38 @@
+"""Compiles the lanes engine's native library when the package is installed; all else is in pyproject.toml.
+
+Without a C++ compiler the installation succeeds all the same, and the engine says what it is missing.
+"""
+
+import os
+import runpy
+from pathlib import Path
+from typing import Any
+
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+from setuptools.errors import CompileError
+
+SOURCES = Path("model", "engines", "lanes")
+native: dict[str, Any] = runpy.run_path(str(SOURCES / "build.py"))
+
+
+class BuildLibrary(build_ext):
+    """An ordinary shared library in place of a Python extension module: nothing of Python is compiled in."""
+
+    def build_extension(self, ext: Extension) -> None:
+        library = Path(self.get_ext_fullpath(ext.name))
+        library.parent.mkdir(parents=True, exist_ok=True)
+        library.unlink(missing_ok=True)  # rather none than an old one, should the compiler fail
+        try:
+            native["build"](library)
+        except native["BuildError"] as error:
+            raise CompileError(f"the lanes engine will be missing: {error}") from error
+
+    def get_ext_filename(self, fullname: str) -> str:
+        return os.path.join(*fullname.split(".")) + ".so"
+
+
+setup(
+    ext_modules=[Extension("model.engines.lanes.kernel", [], optional=True)],
+    cmdclass={"build_ext": BuildLibrary},
+)
