@@ -1,0 +1,75 @@
+"""The random draw of digits, as ``jax.random.permutation`` makes it.
+
+Written with NumPy so that the process which loads the digits never opens an accelerator, and so that a draw
+stays what it is whatever JAX makes its default. The generator is Threefry-2x32 with 20 rounds (Salmon et al.
+2011, "Parallel random numbers: as easy as 1, 2, 3"); tests hold the result to JAX, seed by seed.
+
+JAX has two ways of laying out the counters that Threefry encrypts: the one of the notebooks' years, which is
+``jax.threefry_partitionable(False)``, and today's default, in which number i depends on i alone.
+"""
+
+import math
+
+import numpy as np
+
+from data.options import DatasetOptions, Era
+
+_ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
+_PARITY = np.uint32(0x1BD11BDA)
+
+Words = np.ndarray  # of uint32
+
+
+def drawn(options: DatasetOptions, available: int) -> np.ndarray:
+    """[available] int64: every row in the order of the draw, or in file order when there is no draw."""
+    if options.seed is None:
+        return np.arange(available)
+    return permutation(options.seed, available, options.era)
+
+
+def permutation(seed: int, n: int, era: Era) -> np.ndarray:
+    """``jax.random.permutation(jax.random.PRNGKey(seed), n)``: [n] int64, each of 0..n-1 once."""
+    key = np.array([seed >> 32, seed & 0xFFFFFFFF], np.uint32)
+    rows = np.arange(n)
+    # Sorting by 32-bit keys leaves ties; JAX sorts as often as makes them harmless.
+    for _ in range(math.ceil(3 * math.log(max(1, n)) / math.log(2**32 - 1))):
+        key, subkey = _split(key, era)
+        rows = rows[np.argsort(_bits(subkey, n, era), kind="stable")]
+    return rows
+
+
+def _split(key: Words, era: Era) -> tuple[Words, Words]:
+    if era == "notebook":
+        first, second = _pairs(key, 4).reshape(2, 2)
+    else:
+        first, second = np.stack(
+            _threefry(key, np.zeros(2, np.uint32), np.arange(2, dtype=np.uint32)), axis=1
+        )
+    return first, second
+
+
+def _bits(key: Words, n: int, era: Era) -> Words:
+    if era == "notebook":
+        return _pairs(key, n)
+    high, low = _threefry(key, np.zeros(n, np.uint32), np.arange(n, dtype=np.uint32))
+    return high ^ low
+
+
+def _pairs(key: Words, n: int) -> Words:
+    """The notebooks' layout: the first half of the counters is paired with the second, filled up by 0."""
+    counters = np.zeros(n + n % 2, np.uint32)
+    counters[:n] = np.arange(n)
+    first, second = counters.reshape(2, -1)
+    return np.concatenate(_threefry(key, first, second))[:n]
+
+
+def _threefry(key: Words, x: Words, y: Words) -> tuple[Words, Words]:
+    schedule = (key[0], key[1], key[0] ^ key[1] ^ _PARITY)
+    x, y = x + schedule[0], y + schedule[1]
+    for i in range(5):
+        for rotation in _ROTATIONS[i % 2]:
+            x = x + y
+            y = x ^ (y << np.uint32(rotation) | y >> np.uint32(32 - rotation))
+        x = x + schedule[(i + 1) % 3]
+        y = y + schedule[(i + 2) % 3] + np.uint32(i + 1)
+    return x, y
