@@ -1,0 +1,197 @@
+"""Replicas in the lanes of a processor's vectors: the fast engine on a CPU, in portable C++.
+
+Each lane of a vector register belongs to one replica, so every instruction does the same for 4, 8 or 16 of
+them (SSE2 and Arm, AVX2, AVX-512), and replicas never mix: a replica's bits depend neither on its neighbours
+nor on how many there are. `epoch.cc` is the place to start reading; `build.py` compiles it.
+"""
+
+import os
+from ctypes import byref
+from functools import cache, partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from model import training
+from model.engines.lanes import library
+from model.streams import Stream, drop_threshold, epoch_key
+from model.training import Evaluation, Params, ReplicaState
+from model.variants import Variant
+
+THREADS = "LECUN1989_THREADS"  # environment: cores that a call uses, 1 unless set
+
+
+def unsupported(variant: Variant | None = None) -> str | None:
+    """Why this engine cannot serve here; None when it can. It serves every variant."""
+    return library.missing()
+
+
+def train_epoch(
+    variant: Variant, states: ReplicaState, images: np.ndarray, labels: np.ndarray, epoch: int
+) -> ReplicaState:
+    """See `model.engines.Engine`.
+
+    Raises:
+      ValueError: a leaf, the images or the labels have another shape or type; AdamW's replicas are not
+        equally old.
+      MemoryError, RuntimeError: the native library has too little memory, or is missing.
+    """
+    template = _template(variant)
+    count = _check(states, template, "states")
+    images, labels = _check_digits(images, labels)
+    n = len(images)
+
+    adamw = variant.optimizer == "adamw"
+    parameters = _rows(states.params, count)
+    means = squares = mean_scale = square_scale = None
+    optimizer = states.optimizer
+    if adamw:
+        means, squares = (_rows(optax.tree.get(optimizer, name), count) for name in ("mu", "nu"))
+        ages = np.unique(np.asarray(optax.tree.get(optimizer, "count")))
+        if len(ages) > 1:
+            raise ValueError(f"replicas have done {ages[0]} to {ages[-1]} updates: give equally old ones")
+        mean_scale, square_scale = _bias_corrections(int(ages[0]), n)
+
+    rates = training.learning_rates(variant, epoch, n)
+    digits = library.Digits(
+        images=images, labels=labels, rates=rates, mean_scale=mean_scale, square_scale=square_scale, count=n
+    )
+    shift_keys, drop_keys = (_epoch_keys(states.seed, name, epoch) for name in ("shift", "dropout"))
+    replicas = library.Replicas(
+        parameters=parameters,
+        means=means,
+        squares=squares,
+        shift_keys=shift_keys,
+        drop_keys=drop_keys,
+        count=count,
+    )
+    _call("train", byref(_law(variant)), byref(digits), byref(replicas), threads())
+
+    if means is not None and squares is not None:
+        age = np.full(count, ages[0] + n, np.int32)
+        moments = {"mu": _tree(means, template.params), "nu": _tree(squares, template.params)}
+        optimizer = optax.tree.set(optimizer, count=age, **moments)
+    return ReplicaState(states.seed, _tree(parameters, template.params), optimizer)
+
+
+def evaluate(variant: Variant, params: Params, images: np.ndarray, labels: np.ndarray) -> Evaluation:
+    """See `model.engines.Engine`.
+
+    Raises:
+      ValueError: a leaf, the images or the labels have another shape or type.
+      MemoryError, RuntimeError: the native library has too little memory, or is missing.
+    """
+    count = _check(params, _template(variant).params, "params")
+    images, labels = _check_digits(images, labels)
+    parameters = _rows(params, count)
+    loss, misses = np.empty(count, np.float64), np.empty(count, np.int32)
+    predictions = np.empty((count, len(images)), np.int8)
+
+    digits = library.Digits(images=images, labels=labels, count=len(images))
+    replicas = library.Replicas(parameters=parameters, count=count)
+    scores = library.Scores(loss=loss, misses=misses, predictions=predictions)
+    _call("evaluate", byref(_law(variant)), byref(digits), byref(replicas), byref(scores), threads())
+    return Evaluation(loss.astype(np.float32), misses, predictions)
+
+
+def draws(variant: Variant, seeds: np.ndarray, epoch: int, step: int) -> tuple[np.ndarray, np.ndarray]:
+    """What the kernel draws for an update, for tests: shifts [R, 2] int32, kept H2 outputs [R, 192] bool."""
+    shift_keys, drop_keys = (_epoch_keys(seeds, name, epoch) for name in ("shift", "dropout"))
+    shifts, kept = np.empty((len(seeds), 2), np.int32), np.empty((len(seeds), 192), np.uint8)
+    replicas = library.Replicas(shift_keys=shift_keys, drop_keys=drop_keys, count=len(seeds))
+    _call("draw", byref(_law(variant)), byref(replicas), step, shifts.ctypes.data, kept.ctypes.data)
+    return shifts, kept.astype(bool)
+
+
+def threads() -> int:
+    """Cores that a call uses.
+
+    Raises:
+      ValueError: the environment holds something else.
+    """
+    value = os.environ.get(THREADS, "1")
+    if not value.isdecimal() or int(value) < 1:
+        raise ValueError(f"{THREADS} = {value!r} is not a number of cores: give a whole number from 1")
+    return int(value)
+
+
+def _call(function: str, *arguments: Any) -> None:
+    native = library.load()
+    if getattr(native, f"lanes_{function}")(library.chosen_kernel(), *arguments):
+        raise MemoryError("too little memory for a block of replicas")
+
+
+def _law(variant: Variant) -> library.Law:
+    return library.Law(
+        relu=variant.activation == "relu",
+        tanh_output=variant.output == "tanh",
+        cross_entropy=variant.objective == "cross_entropy",
+        adamw=variant.optimizer == "adamw",
+        weight_decay=variant.weight_decay,
+        shift=variant.shift,
+        drop_below=drop_threshold(variant.dropout),
+        keep=1.0 - variant.dropout,
+    )
+
+
+@cache
+def _template(variant: Variant) -> ReplicaState:
+    """Shapes and types of one replica."""
+    return jax.eval_shape(partial(training.init, variant), jax.ShapeDtypeStruct((), jnp.uint32))
+
+
+def _check(tree: Any, template: Any, name: str) -> int:
+    """The number of replicas in a tree whose leaves are the template's with a leading axis."""
+    got, want = jax.tree.structure(tree), jax.tree.structure(template)
+    if str(got) != str(want):
+        raise ValueError(f"{name} is not this variant's tree: {got}, should be {want}")
+    leaves = jax.tree.leaves_with_path(tree)
+    count = np.shape(leaves[0][1])[0] if np.ndim(leaves[0][1]) else 0
+    for (path, leaf), one in zip(leaves, jax.tree.leaves(template), strict=True):
+        if np.shape(leaf) != (count, *one.shape) or leaf.dtype != one.dtype or count == 0:
+            raise ValueError(
+                f"{name}{jax.tree_util.keystr(path)} is {leaf.dtype} {np.shape(leaf)}, should be {one.dtype} "
+                f"with shape {('R', *one.shape)}, R the same from 1 in all leaves".replace("'R'", "R")
+            )
+    return count
+
+
+def _check_digits(images: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The digits as contiguous arrays."""
+    images, labels = np.asarray(images), np.asarray(labels)
+    n = len(images) if images.ndim else 0
+    if n == 0 or images.shape != (n, 16, 16) or images.dtype != np.float32:
+        raise ValueError(f"images are {images.dtype} {images.shape}, should be float32 (N, 16, 16), N from 1")
+    if labels.shape != (n,) or labels.dtype != np.int32:
+        raise ValueError(f"labels are {labels.dtype} {labels.shape}, should be int32 ({n},)")
+    if labels.min() < 0 or labels.max() > 9:
+        raise ValueError(f"labels go from {labels.min()} to {labels.max()}, should be digits 0 to 9")
+    return np.ascontiguousarray(images), np.ascontiguousarray(labels)
+
+
+def _rows(params: Params, count: int) -> np.ndarray:
+    """A parameter tree with leaves [R, …] as a new array [R, 9760], in the order of shape.h."""
+    return np.concatenate([np.reshape(leaf, (count, -1)) for leaf in jax.tree.leaves(params)], axis=1)
+
+
+def _tree(rows: np.ndarray, template: Params) -> Params:
+    """The inverse of `_rows`."""
+    leaves, structure = jax.tree.flatten(template)
+    parts = np.split(rows, np.cumsum([leaf.size for leaf in leaves])[:-1], axis=1)
+    shaped = [part.reshape(-1, *leaf.shape) for part, leaf in zip(parts, leaves, strict=True)]
+    return jax.tree.unflatten(structure, shaped)
+
+
+def _bias_corrections(age: int, n: int) -> list[np.ndarray]:
+    """[n] float32 each: what Optax multiplies AdamW's two moments by in the updates after the first `age`."""
+    ages = jnp.arange(age + 1, age + n + 1, dtype=jnp.int32)
+    return [np.asarray(optax.tree.bias_correction(jnp.ones(n), decay, ages)) for decay in (0.9, 0.999)]
+
+
+def _epoch_keys(seeds: Any, stream: Stream, epoch: int) -> np.ndarray:
+    """[R, 2] uint32: each replica's key of an epoch of a stream."""
+    keys = jax.vmap(lambda seed: epoch_key(seed, stream, jnp.int32(epoch)))(jnp.asarray(seeds, jnp.uint32))
+    return np.asarray(jax.random.key_data(keys))

@@ -1,0 +1,133 @@
+// Backward pass of a block. Each sweep over weights takes the derivative by its inputs and then changes the weights:
+// they come from the cache once.
+#pragma once
+
+#include "forward.h"
+
+namespace lanes::LEVEL {
+
+template <class Unit, class Rule>
+INLINE void backward4(Block& b, const Rule& change) {
+  for (int i = 0; i < UNITS3; i++) {
+    Vec sum = {};
+    for (int k = 0; k < OUTPUTS; k++) sum += b.delta4[k] * b.parameters[slot::w4(i, k)];
+    for (int k = 0; k < OUTPUTS; k++) change(slot::w4(i, k), b.delta4[k] * b.h3[i]);
+    b.delta3[i] = Unit::derivative(sum, b.h3[i]);
+  }
+  for (int k = 0; k < OUTPUTS; k++) change(slot::b4(k), b.delta4[k]);
+}
+
+// Leaves the derivatives by H2's outputs in `delta`, units in order.
+template <class Rule>
+INLINE void backward3(Block& b, Vec delta2[UNITS2], const Rule& change) {
+  for (int i = 0; i < UNITS2; i++) delta2[i] = Vec{};
+  for (int unit = 0; unit < UNITS3; unit += TILE3) {
+    Vec delta[TILE3];
+    for (int k = 0; k < TILE3; k++) delta[k] = b.delta3[unit + k];
+    for (int i = 0; i < UNITS2; i++) {
+      Vec sum = delta2[i], input = b.h2[i];
+      for (int k = 0; k < TILE3; k++) sum += delta[k] * b.parameters[slot::w3(i, unit + k)];
+      for (int k = 0; k < TILE3; k++) change(slot::w3(i, unit + k), delta[k] * input);
+      delta2[i] = sum;
+    }
+  }
+  for (int k = 0; k < UNITS3; k++) change(slot::b3(k), b.delta3[k]);
+}
+
+// From derivatives by H2's outputs to derivatives by its sums. A kept output is the unit over `keep`.
+template <class Unit, class Rule>
+INLINE void backward_units2(Block& b, const Vec by_output[UNITS2], const Law& law, const Rule& change) {
+  for (int row = 0; row < SIDE2; row++)
+    for (int column = 0; column < SIDE2; column++)
+      for (int plane = 0; plane < PLANES2; plane++) {
+        int i = unit2(row, column, plane);
+        Vec delta;
+        if (law.drop_below) {
+          delta = b.kept[i] ? Unit::derivative(by_output[i] / law.keep, b.h2[i] * law.keep) : Vec{};
+        } else {
+          delta = Unit::derivative(by_output[i], b.h2[i]);
+        }
+        b.delta2[row][1 + column][plane] = delta;
+        change(slot::b2(i), delta);
+      }
+}
+
+// The groups that read a quad of H1 planes, and whether it is the first or second four of their inputs.
+constexpr struct {
+  int group, half;
+} READERS[3][2] = {{{0, 0}, {2, 0}}, {{0, 1}, {1, 0}}, {{1, 1}, {2, 1}}};
+
+// delta1 of `tile` planes from `plane` on. Output (row, column) of H2 saw H1's (2·row + ky - 2, 2·column + kx - 2):
+// four H1 columns of one parity meet a tap's weights in four neighbouring output columns, zeros at the ends among them.
+template <class Unit, int tile, int quad>
+INLINE void backward_inputs2(Block& b, int in_quad) {
+  const int plane = quad * QUAD + in_quad;
+  for (int y = 0; y < SIDE1; y++)
+    for (int odd = 0; odd < 2; odd++) {
+      Vec sum[ROW][tile] = {};
+      for (int ky = y % 2; ky < KERNEL; ky += 2) {
+        int row = (y + BORDER - ky) / 2;
+        if (row < 0 || row >= SIDE2) continue;
+        for (int kx = odd; kx < KERNEL; kx += 2)
+          unroll<2 * GROUP_PLANES>([&](auto i) __attribute__((always_inline)) {
+            constexpr auto reader = READERS[quad][i / GROUP_PLANES];
+            constexpr int output = reader.group * GROUP_PLANES + i % GROUP_PLANES;
+            const Vec* w = b.parameters + slot::w2(ky * KERNEL + kx, in_quad, output) + reader.half * QUAD * TILE2;
+            add_products<PLANES2, TILE2>(sum, &b.delta2[row][2 - kx / 2][output], w);
+          });
+      }
+      for (int i = 0; i < ROW; i++)
+        for (int k = 0; k < tile; k++) {
+          Vec h1 = b.h1[plane + k][BORDER + y][BORDER + 2 * i + odd];
+          b.delta1[plane + k][y][2 * i + odd] = Unit::derivative(sum[i][k], h1);
+        }
+    }
+}
+
+// Changes the weights by which H2 reads four planes of H1.
+template <class Rule>
+INLINE void backward_weights2(Block& b, int quad, const Rule& change) {
+  for (const auto& reader : READERS[quad])
+    for (int output = reader.group * GROUP_PLANES; output < (reader.group + 1) * GROUP_PLANES; output += TILE2)
+      for (int ky = 0; ky < KERNEL; ky++)
+        for (int kx = 0; kx < KERNEL; kx++) {
+          Vec gradient[QUAD][TILE2] = {};
+          for (int row = 0; row < SIDE2; row++)
+            for (int column = 0; column < SIDE2; column++) {
+              const Vec* delta = &b.delta2[row][1 + column][output];
+              const Vec* h1 = &b.h1[quad * QUAD][2 * row + ky][2 * column + kx];
+              add_products<PADDED1 * PADDED1, 1>(gradient, h1, delta);
+            }
+          for (int q = 0; q < QUAD; q++)
+            for (int k = 0; k < TILE2; k++)
+              change(slot::w2(ky * KERNEL + kx, reader.half * QUAD + q, output + k), gradient[q][k]);
+        }
+}
+
+template <class Unit, class Rule>
+INLINE void backward2(Block& b, const Rule& change) {
+  constexpr int tile = 2;
+  unroll<PLANES1 / QUAD>([&](auto quad) __attribute__((always_inline)) {
+    for (int in_quad = 0; in_quad < QUAD; in_quad += tile) backward_inputs2<Unit, tile, quad>(b, in_quad);
+    backward_weights2(b, quad, change);
+  });
+}
+
+template <class Rule>
+INLINE void backward1(Block& b, const Rule& change) {
+  constexpr int tile = 2;
+  for (int plane = 0; plane < PLANES1; plane += tile)
+    for (int ky = 0; ky < KERNEL; ky++) {
+      Vec gradient[KERNEL][tile] = {};
+      for (int y = 0; y < SIDE1; y++)
+        for (int x = 0; x < SIDE1; x++)
+          add_products<1, SIDE1 * SIDE1>(gradient, &b.image[2 * y + ky][2 * x], &b.delta1[plane][y][x]);
+      for (int kx = 0; kx < KERNEL; kx++)
+        for (int k = 0; k < tile; k++) change(slot::w1(ky * KERNEL + kx, plane + k), gradient[kx][k]);
+    }
+  for (int plane = 0; plane < PLANES1; plane++)
+    for (int y = 0; y < SIDE1; y++)
+      for (int x = 0; x < SIDE1; x++) change(slot::b1(plane, y, x), b.delta1[plane][y][x]);
+}
+
+}  // namespace lanes::LEVEL

@@ -1,0 +1,111 @@
+// A block of replicas, one in each lane: its parameters in slots, and what an update computes on the way.
+#pragma once
+
+#include "kernel.h"
+#include "shape.h"
+#include "vec.h"
+
+namespace lanes::LEVEL {
+
+// Tiles. A convolution's inner loop holds 4 positions × TILE2 planes of sums in registers; H3's holds TILE3 units.
+// The vectors of one tile lie together, in the order in which the loops meet them.
+constexpr int ROW = 4;  // positions in a tile
+constexpr int TILE2 = REGISTERS >= 32 ? 4 : 2;
+constexpr int TILE3 = 10;
+static_assert(GROUP_PLANES % TILE2 == 0 && UNITS3 % TILE3 == 0, "tiles fill");
+
+namespace slot {
+constexpr int W1 = 0;
+constexpr int B1 = W1 + TAPS * PLANES1;
+constexpr int W2 = B1 + UNITS1;
+constexpr int B2 = W2 + TAPS * GROUP_READS * PLANES2;
+constexpr int W3 = B2 + UNITS2;
+constexpr int B3 = W3 + UNITS2 * UNITS3;
+constexpr int W4 = B3 + UNITS3;
+constexpr int B4 = W4 + UNITS3 * OUTPUTS;
+static_assert(B4 + OUTPUTS == PARAMETERS, "every parameter has one slot");
+
+constexpr int w1(int tap, int plane) { return W1 + tap * PLANES1 + plane; }
+constexpr int b1(int plane, int y, int x) { return B1 + (plane * SIDE1 + y) * SIDE1 + x; }
+// `input` counts the eight planes that the plane's group reads.
+constexpr int w2(int tap, int input, int plane) {
+  return W2 + ((plane / TILE2 * TAPS + tap) * GROUP_READS + input) * TILE2 + plane % TILE2;
+}
+constexpr int b2(int unit) { return B2 + unit; }
+constexpr int w3(int input, int unit) { return W3 + (unit / TILE3 * UNITS2 + input) * TILE3 + unit % TILE3; }
+constexpr int b3(int unit) { return B3 + unit; }
+constexpr int w4(int input, int unit) { return W4 + input * OUTPUTS + unit; }
+constexpr int b4(int unit) { return B4 + unit; }
+}  // namespace slot
+
+// The slot of a parameter in canonical layout.
+constexpr int slot_of(int index) {
+  using namespace canonical;
+  if (index < CONV2) return slot::w1(index / PLANES1, index % PLANES1);
+  if (index < DENSE3) {
+    constexpr int group_size = TAPS * GROUP_READS * GROUP_PLANES;
+    int group = (index - CONV2) / group_size, i = (index - CONV2) % group_size;
+    int tap = i / (GROUP_READS * GROUP_PLANES), input = i / GROUP_PLANES % GROUP_READS;
+    return slot::w2(tap, input, group * GROUP_PLANES + i % GROUP_PLANES);
+  }
+  if (index < DENSE4) return slot::w3((index - DENSE3) / UNITS3, (index - DENSE3) % UNITS3);
+  if (index < BIAS1) return slot::w4((index - DENSE4) / OUTPUTS, (index - DENSE4) % OUTPUTS);
+  if (index < BIAS2) {
+    int i = index - BIAS1;
+    return slot::b1(i % PLANES1, i / (SIDE1 * PLANES1), i / PLANES1 % SIDE1);
+  }
+  if (index < BIAS3) return slot::b2(index - BIAS2);
+  if (index < BIAS4) return slot::b3(index - BIAS3);
+  return slot::b4(index - BIAS4);
+}
+
+constexpr int PADDED_IMAGE = IMAGE + 2 * BORDER;
+constexpr int PADDED1 = SIDE1 + 2 * BORDER;
+
+// Unit i of H2 is (row, column, plane) row-major, as Flax flattens it.
+constexpr int unit2(int row, int column, int plane) { return (row * SIDE2 + column) * PLANES2 + plane; }
+
+// Everything a block needs, in one piece of memory that stays in a core's cache.
+struct Block {
+  Vec parameters[PARAMETERS];
+  Vec image[PADDED_IMAGE][PADDED_IMAGE];
+  Vec h1[PLANES1][PADDED1][PADDED1];
+  Vec h2[UNITS2];  // after dropout
+  Vec h3[UNITS3];
+  Vec outputs[OUTPUTS];
+  Vec delta1[PLANES1][SIDE1][SIDE1];  // derivatives of the loss by the sums that enter the units
+  Vec delta2[SIDE2][SIDE2 + 2][PLANES2];  // a column of zeros on either side
+  Vec delta3[UNITS3];
+  Vec delta4[OUTPUTS];
+  Ints kept[UNITS2];
+  Vec means[PARAMETERS];  // AdamW's moments, at the end: plain gradient steps never touch them
+  Vec squares[PARAMETERS];
+};
+
+// Lane i holds replica `first + i`; past the end the last replica is repeated, which cannot diverge by itself.
+INLINE int replica(const Replicas& replicas, int first, int lane) {
+  return first + lane < replicas.count ? first + lane : replicas.count - 1;
+}
+
+inline void load(const float* canonical_rows, const Replicas& replicas, int first, Vec* slots) {
+  for (int lane = 0; lane < LANES; lane++) {
+    const float* row = canonical_rows + (long)replica(replicas, first, lane) * PARAMETERS;
+    for (int i = 0; i < PARAMETERS; i++) slots[slot_of(i)][lane] = row[i];
+  }
+}
+
+inline void store(const Vec* slots, const Replicas& replicas, int first, float* canonical_rows) {
+  for (int lane = 0; lane < LANES && first + lane < replicas.count; lane++) {
+    float* row = canonical_rows + (long)(first + lane) * PARAMETERS;
+    for (int i = 0; i < PARAMETERS; i++) row[i] = slots[slot_of(i)][lane];
+  }
+}
+
+// The borders hold background for good; only the inside is written later.
+inline void clear_borders(Block& b) {
+  for (Vec& v : (Vec(&)[PADDED_IMAGE * PADDED_IMAGE])b.image) v = splat(BACKGROUND);
+  for (Vec& v : (Vec(&)[PLANES1 * PADDED1 * PADDED1])b.h1) v = splat(BACKGROUND);
+  for (Vec& v : (Vec(&)[SIDE2 * (SIDE2 + 2) * PLANES2])b.delta2) v = Vec{};
+}
+
+}  // namespace lanes::LEVEL

@@ -1,0 +1,104 @@
+// The library's C functions: which kernels this processor can run, and blocks shared among threads.
+
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+#include <system_error>
+#include <thread>
+#include <vector>
+
+#include "denormals.h"
+#include "kernel.h"
+
+namespace lanes {
+
+#if defined(__x86_64__)
+namespace sse2 { extern const Kernel kernel; }
+namespace avx2 { extern const Kernel kernel; }
+namespace avx512 { extern const Kernel kernel; }
+#else
+namespace generic { extern const Kernel kernel; }
+#endif
+
+// The library may run on another machine than it was built on: ask this one. Each test names the very instructions
+// that the kernel was compiled for (build.py). Slowest first.
+static std::vector<const Kernel*> kernels_here() {
+#if defined(__x86_64__)
+  std::vector<const Kernel*> kernels = {&sse2::kernel};
+  __builtin_cpu_init();
+  if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return kernels;
+  kernels.push_back(&avx2::kernel);
+  if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512vl")) return kernels;
+  if (!__builtin_cpu_supports("avx512dq") || !__builtin_cpu_supports("avx512bw")) return kernels;
+  kernels.push_back(&avx512::kernel);
+  return kernels;
+#else
+  return {&generic::kernel};
+#endif
+}
+
+static const std::vector<const Kernel*>& kernels() {
+  static const std::vector<const Kernel*> found = kernels_here();
+  return found;
+}
+
+// Calls work(first replica, scratch) for every block, on `threads` threads. False: not enough memory.
+template <class Work>
+static bool for_each_block(const Kernel& kernel, int replicas, int threads, Work work) {
+  const int blocks = (replicas + kernel.lanes - 1) / kernel.lanes;
+  std::atomic<int> next{0};
+  std::atomic<bool> enough{true};
+  auto worker = [&] {
+    FlushDenormals guard;
+    void* scratch = std::aligned_alloc(4096, (kernel.scratch + 4095) / 4096 * 4096);
+    if (!scratch) enough = false;
+    for (int block; enough && (block = next++) < blocks;) work(block * kernel.lanes, scratch);
+    std::free(scratch);
+  };
+  std::vector<std::thread> others;
+  try {
+    for (int i = 1; i < std::min(threads, blocks); i++) others.emplace_back(worker);
+  } catch (const std::system_error&) {
+    // The system gives no more threads: those there are do the work.
+  }
+  worker();
+  for (std::thread& other : others) other.join();
+  return enough;
+}
+
+}  // namespace lanes
+
+extern "C" {
+
+int32_t lanes_kernel_count() { return (int32_t)lanes::kernels().size(); }
+
+const char* lanes_kernel_name(int32_t kernel) { return lanes::kernels()[kernel]->name; }
+
+int32_t lanes_kernel_width(int32_t kernel) { return lanes::kernels()[kernel]->lanes; }
+
+const char* lanes_sources() { return SOURCES; }  // digest of the sources it was built from
+
+int32_t lanes_train(int32_t kernel, const Law* law, const Digits* digits, const Replicas* replicas, int32_t threads) {
+  const lanes::Kernel& k = *lanes::kernels()[kernel];
+  return !lanes::for_each_block(k, replicas->count, threads, [&](int first, void* scratch) {
+    k.train(*law, *digits, *replicas, first, scratch);
+  });
+}
+
+int32_t lanes_evaluate(int32_t kernel, const Law* law, const Digits* digits, const Replicas* replicas,
+                       const Scores* scores, int32_t threads) {
+  const lanes::Kernel& k = *lanes::kernels()[kernel];
+  return !lanes::for_each_block(k, replicas->count, threads, [&](int first, void* scratch) {
+    k.evaluate(*law, *digits, *replicas, *scores, first, scratch);
+  });
+}
+
+int32_t lanes_draw(int32_t kernel, const Law* law, const Replicas* replicas, int32_t step, int32_t* shifts,
+                   uint8_t* kept) {
+  const lanes::Kernel& k = *lanes::kernels()[kernel];
+  return !lanes::for_each_block(k, replicas->count, 1, [&](int first, void*) {
+    k.draw(*law, *replicas, first, step, shifts, kept);
+  });
+}
+
+}  // extern "C"

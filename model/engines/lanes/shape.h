@@ -1,0 +1,50 @@
+// The network's shape, once. 9,760 parameters; see model/network.py for where it comes from.
+//
+// Two layouts of one replica's parameters:
+// - canonical: the Flax tree's leaves in tree order, each row-major, end to end. Python speaks this one.
+// - slots: the order in which the kernel meets them. A slot holds one vector, a parameter of every lane.
+#pragma once
+
+namespace lanes {
+
+constexpr int IMAGE = 16;   // an image's side, pixels
+constexpr int KERNEL = 5;   // side of both convolutions' kernels; their stride is 2
+constexpr int TAPS = KERNEL * KERNEL;
+constexpr int BORDER = 2;   // pixels of background around the input of a convolution
+constexpr float BACKGROUND = -1.0f;
+
+constexpr int SIDE1 = 8;    // H1: 12 planes of 8×8
+constexpr int PLANES1 = 12;
+constexpr int SIDE2 = 4;    // H2: 12 planes of 4×4, in three groups of four that read eight H1 planes each
+constexpr int PLANES2 = 12;
+constexpr int GROUPS = 3;
+constexpr int GROUP_READS = 8;
+constexpr int GROUP_PLANES = PLANES2 / GROUPS;
+constexpr int UNITS1 = SIDE1 * SIDE1 * PLANES1;
+constexpr int UNITS2 = SIDE2 * SIDE2 * PLANES2;
+constexpr int UNITS3 = 30;  // H3 and the output: fully connected
+constexpr int OUTPUTS = 10;
+
+// H1 planes come in three quads: A 0..3, B 4..7, C 8..11. Groups read A+B, B+C and A+C.
+constexpr int QUAD = 4;
+constexpr int READS[GROUPS][2] = {{0, 1}, {1, 2}, {0, 2}};
+
+constexpr int plane_read(int group, int input) { return READS[group][input / QUAD] * QUAD + input % QUAD; }
+
+// Canonical layout: offset of each leaf. Shapes as in the Flax tree.
+namespace canonical {
+constexpr int CONV1 = 0;                                           // Conv_0: [5, 5, 1, 12]
+constexpr int CONV2 = CONV1 + TAPS * PLANES1;                      // Conv_1..3: [5, 5, 8, 4] each
+constexpr int DENSE3 = CONV2 + TAPS * GROUP_READS * PLANES2;       // Dense_0: [192, 30]
+constexpr int DENSE4 = DENSE3 + UNITS2 * UNITS3;                   // Dense_1: [30, 10]
+constexpr int BIAS1 = DENSE4 + UNITS3 * OUTPUTS;                   // bias1: [8, 8, 12]
+constexpr int BIAS2 = BIAS1 + UNITS1;                              // bias2: [4, 4, 12]
+constexpr int BIAS3 = BIAS2 + UNITS2;                              // bias3: [30]
+constexpr int BIAS4 = BIAS3 + UNITS3;                              // bias4: [10]
+constexpr int SIZE = BIAS4 + OUTPUTS;
+}  // namespace canonical
+
+constexpr int PARAMETERS = canonical::SIZE;
+static_assert(PARAMETERS == 9760, "1,068 + 2,592 + 5,790 + 310");
+
+}  // namespace lanes

@@ -1,0 +1,19 @@
+"""The words a variant may be described with, and the hint given for a misspelt one. Standard library only."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import Literal
+
+Activation = Literal["tanh", "relu"]
+Output = Literal["tanh", "linear"]
+Objective = Literal["squared", "cross_entropy"]
+Optimizer = Literal["sgd", "adamw"]
+Fall = Literal["none", "step", "epoch"]
+Init = Literal["flax", "notebook", "karpathy", "paper"]
+
+
+def nearest(word: str, choices: Iterable[str]) -> str:
+    """': did you mean X?' when a choice is close, else ': choose from …'."""
+    names = list(choices)
+    close = get_close_matches(word, names, n=1)
+    return f": did you mean {close[0]!r}?" if close else f": choose from {', '.join(names)}"

@@ -1,0 +1,105 @@
+"""The 1989 network in Flax: an image in, ten outputs out. 9,760 parameters, 64,660 connections.
+
+LeCun et al. 1989, section "Network Architecture", with Karpathy's choice of the H1 to H2 wiring, which the
+paper leaves open.
+"""
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+from jax import Array
+
+from model.names import Init
+from model.variants import Variant
+
+BACKGROUND = -1.0  # of an image, and of the border that both convolutions see
+H2_OUTPUTS = 4 * 4 * 12
+
+Params = dict[str, Any]  # the Flax parameter tree, float32
+Initializer = Callable[..., Array]
+
+
+class Network(nn.Module):
+    """Maps images [..., 16, 16] in [-1, 1] to outputs [..., 10].
+
+    The names and the order in which parameters are created are those of the notebook: Flax derives each
+    initial tensor's random key from them, and `sweep replay` reproduces the notebook to the digit.
+    """
+
+    variant: Variant
+
+    @nn.compact
+    def __call__(self, images: Array, kept: Array | None = None) -> Array:
+        """Forward pass.
+
+        Args:
+          images: [..., 16, 16] float32.
+          kept: [192] bool, the outputs of H2 that dropout keeps; None keeps all, unscaled.
+        """
+        v = self.variant
+        squash = {"tanh": jnp.tanh, "relu": nn.relu}[v.activation]
+        conv_init, dense_init = _initializers(v.init)
+
+        def conv(planes: int) -> nn.Conv:
+            return nn.Conv(planes, (5, 5), strides=2, padding="VALID", use_bias=False, kernel_init=conv_init)
+
+        # H1: 12 planes of 8×8; weights are shared over a plane, each unit has its own bias. 1,068 parameters.
+        x = conv(12)(_pad(images[..., None]))
+        x = squash(x + self.param("bias1", nn.initializers.zeros, (8, 8, 12)))
+
+        # H2: 12 planes of 4×4 in three groups of four, each reading eight of the twelve H1 planes. 2,592.
+        x = _pad(x)
+        groups = (x[..., 0:8], x[..., 4:12], jnp.concatenate((x[..., 0:4], x[..., 8:12]), axis=-1))
+        x = jnp.concatenate([conv(4)(group) for group in groups], axis=-1)
+        x = squash(x + self.param("bias2", nn.initializers.zeros, (4, 4, 12)))
+        x = x.reshape((*x.shape[:-3], H2_OUTPUTS))
+        if kept is not None:
+            x = jnp.where(kept, x / (1.0 - v.dropout), 0.0)
+
+        # H3: 30 units, fully connected. 5,790.
+        x = nn.Dense(30, use_bias=False, kernel_init=dense_init)(x)
+        x = squash(x + self.param("bias3", nn.initializers.zeros, (30,)))
+
+        # Output: ten units. 310.
+        x = nn.Dense(10, use_bias=False, kernel_init=dense_init)(x)
+        x = x + self.param("bias4", nn.initializers.constant(v.output_bias), (10,))
+        return jnp.tanh(x) if v.output == "tanh" else x
+
+
+def outputs(variant: Variant, params: Params, images: Array, kept: Array | None = None) -> Array:
+    """The network's answer: images [..., 16, 16] to outputs [..., 10]. `kept`: see `Network`."""
+    return cast(Array, Network(variant).apply({"params": params}, images, kept))
+
+
+def _pad(planes: Array) -> Array:
+    """Two pixels of background around [..., height, width, planes]."""
+    width = [(0, 0)] * (planes.ndim - 3) + [(2, 2), (2, 2), (0, 0)]
+    return jnp.pad(planes, width, constant_values=BACKGROUND)
+
+
+def _initializers(init: Init) -> tuple[Initializer, Initializer]:
+    """Laws of the convolutions' and of the dense layers' initial weights."""
+    flax_default = nn.initializers.lecun_normal()
+    if init == "flax":  # he_uniform is U(±√6/√fan-in): √6 ≈ 2.45 stands for Karpathy's 2.4
+        return nn.initializers.he_uniform(), flax_default
+    if init == "notebook":
+        return nn.initializers.uniform(0.01), flax_default
+    if init == "karpathy":
+        return _uniform(lambda fan_in: 2.4 / fan_in**0.5), _uniform(lambda fan_in: 2.4 / fan_in**0.5)
+    return _uniform(lambda fan_in: 2.4 / fan_in), _uniform(lambda fan_in: 2.4 / fan_in)  # paper
+
+
+def _uniform(limit: Callable[[int], float]) -> Initializer:
+    """U(±limit(fan-in)), fan-in being all axes of the kernel but the last."""
+
+    def init(key: Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Array:
+        fan_in = 1
+        for size in shape[:-1]:
+            fan_in *= size
+        bound = limit(fan_in)
+        return jax.random.uniform(key, shape, dtype, -bound, bound)
+
+    return init

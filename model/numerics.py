@@ -1,0 +1,45 @@
+"""Numerics, set once per process, before JAX is imported. Standard library only.
+
+Two things decide whether the numbers can be trusted:
+
+- jaxlib's CPU back end gives silently wrong sums for some vmapped mat-vec + reduction fusions
+  (github.com/jax-ml/jax/issues/39103). An empty ``--xla_cpu_experimental_ynn_fusion_type`` switches the
+  faulty path off; every process must carry it.
+- GPUs and TPUs multiply in TF32 or bfloat16 unless told otherwise.
+"""
+
+import os
+import sys
+
+NO_YNN_FUSION = "--xla_cpu_experimental_ynn_fusion_type="
+
+
+def configure(platform: str | None = None, threads: int | None = None) -> None:
+    """Set the environment that JAX reads when it is first imported.
+
+    Args:
+      platform: "cpu", "cuda" or "tpu" to open that back end alone; None leaves the choice to JAX.
+      threads: cores that XLA's CPU back end may use; None leaves the choice to XLA.
+
+    Raises:
+      RuntimeError: JAX was imported before without the flag, so its numbers cannot be trusted.
+    """
+    flags = os.environ.get("XLA_FLAGS", "").split()
+    if NO_YNN_FUSION not in flags:
+        if "jax" in sys.modules:
+            raise RuntimeError(
+                f"JAX was imported before its numerics were set: import this package first, "
+                f"or start Python with XLA_FLAGS='{NO_YNN_FUSION}'"
+            )
+        # A later mention of the same flag would win, so the user's own flags go first.
+        flags = [f for f in flags if not f.startswith(NO_YNN_FUSION)] + [NO_YNN_FUSION]
+    if threads is not None:
+        # One process uses the cores it was given, and the same number always, so that sums keep their order.
+        os.environ["NPROC"] = str(threads)
+        if threads == 1 and "--xla_cpu_multi_thread_eigen=false" not in flags:
+            flags.append("--xla_cpu_multi_thread_eigen=false")
+    os.environ["XLA_FLAGS"] = " ".join(flags)
+    os.environ["JAX_DEFAULT_MATMUL_PRECISION"] = "highest"
+    os.environ["JAX_THREEFRY_PARTITIONABLE"] = "true"  # draw i depends on (key, i) alone, not on how many
+    if platform is not None:
+        os.environ["JAX_PLATFORMS"] = platform

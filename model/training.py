@@ -1,0 +1,146 @@
+"""Training of ONE replica: init, train_epoch, evaluate. No replica axis here; `model.engines` adds it."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax import Array
+
+from model.network import Network, Params, outputs
+from model.objective import loss, predictions
+from model.streams import draw_kept, draw_shift, epoch_key, stream_key
+from model.variants import Variant
+
+EVALUATION_BATCH = 256
+
+
+class ReplicaState(NamedTuple):
+    """One replica between two updates. Engines put a leading replica axis on every leaf."""
+
+    seed: Array  # [] uint32
+    params: Params
+    optimizer: optax.OptState
+
+
+class Evaluation(NamedTuple):
+    """One replica's score on one split."""
+
+    loss: Array | np.ndarray  # [] float32, mean over the examples
+    misses: Array | np.ndarray  # [] int32
+    predictions: Array | np.ndarray  # [N] int8, the predicted digits
+
+
+def optimizer(variant: Variant) -> optax.GradientTransformation:
+    """The direction of an update in Optax; the step multiplies it by minus the learning rate.
+
+    For "adamw" this and the multiplication are together `optax.adamw`, with its default moments.
+    """
+    if variant.optimizer == "sgd":
+        return optax.identity()
+    return optax.chain(optax.scale_by_adam(), optax.add_decayed_weights(variant.weight_decay))
+
+
+def learning_rates(variant: Variant, epoch: int, n: int) -> np.ndarray:
+    """Learning rate of each update of an epoch.
+
+    Args:
+      variant: its `fall` says how the rate goes from `learning_rate` to `final_fraction` of it.
+      epoch: from 1.
+      n: updates in an epoch.
+
+    Returns:
+      [n] float32. "step": linear in the updates of the whole run, at the end after the last one (Chang).
+      "epoch": linear in epochs, constant within one, the last epoch at the end value (Karpathy).
+    """
+    start, end = variant.learning_rate, variant.learning_rate * variant.final_fraction
+    if variant.fall == "none":
+        return np.full(n, start, np.float32)
+    if variant.fall == "epoch":
+        share = (epoch - 1) / max(variant.epochs - 1, 1)
+        return np.full(n, (1 - share) * start + share * end, np.float32)
+    done = (np.arange(n) + (epoch - 1) * n) / (variant.epochs * n)
+    return (start + (end - start) * done).astype(np.float32)
+
+
+def init(variant: Variant, seed: Array) -> ReplicaState:
+    """A fresh replica. seed: [] uint32. One seed has the same initial weights in all variants of a recipe."""
+    params = Network(variant).init(stream_key(seed, "init"), jnp.zeros((16, 16)))["params"]
+    return ReplicaState(seed, params, optimizer(variant).init(params))
+
+
+def update(
+    variant: Variant,
+    state: ReplicaState,
+    image: Array,
+    label: Array,
+    learning_rate: Array,
+    shift: Array | None,
+    kept: Array | None,
+) -> ReplicaState:
+    """Present one digit and change the weights.
+
+    Args:
+      variant: static.
+      state: one replica.
+      image: [16, 16] float32 in [-1, 1].
+      label: [] int32 in 0..9.
+      learning_rate: [] float32.
+      shift: [2] int32, rows and columns to roll the image by; None for none.
+      kept: [192] bool, outputs of H2 that dropout keeps; None for all.
+    """
+    if shift is not None:
+        image = jnp.roll(image, shift, axis=(0, 1))
+
+    def objective(params: Params) -> Array:
+        return loss(variant.objective, outputs(variant, params, image, kept), label)
+
+    gradient = jax.grad(objective)(state.params)
+    direction, optimizer_state = optimizer(variant).update(gradient, state.optimizer, state.params)
+    params = jax.tree.map(lambda p, d: p - learning_rate * d, state.params, direction)
+    return ReplicaState(state.seed, params, optimizer_state)
+
+
+def train_epoch(
+    variant: Variant, state: ReplicaState, images: Array, labels: Array, epoch: Array, rates: Array
+) -> ReplicaState:
+    """Present every training digit once, changing the weights after each.
+
+    Args:
+      variant: static; decides activation, objective, optimiser, augmentation.
+      state: one replica; no leading axis.
+      images: [N, 16, 16] float32 in [-1, 1].
+      labels: [N] int32 in 0..9, in presentation order.
+      epoch: [] int32, from 1; selects the random draws.
+      rates: [N] float32, learning rate of each update (`learning_rates`).
+
+    Returns:
+      The state after N updates.
+
+    The order is constant, as in LeCun et al. (1989). Plain gradient steps replace the paper's diagonal
+    second-order method, as in both reproductions.
+    """
+    shift_key = epoch_key(state.seed, "shift", epoch)
+    dropout_key = epoch_key(state.seed, "dropout", epoch)
+
+    def step(state: ReplicaState, example: tuple[Array, Array, Array, Array]) -> tuple[ReplicaState, None]:
+        number, image, label, rate = example
+        shift = draw_shift(shift_key, number, variant.shift) if variant.shift else None
+        kept = draw_kept(dropout_key, number, variant.dropout) if variant.dropout else None
+        return update(variant, state, image, label, rate, shift, kept), None
+
+    numbers = jnp.arange(images.shape[0], dtype=jnp.int32)
+    return jax.lax.scan(step, state, (numbers, images, labels, rates))[0]
+
+
+def evaluate(variant: Variant, params: Params, images: Array, labels: Array) -> Evaluation:
+    """Score one replica, without shifts or dropout. images: [N, 16, 16]; labels: [N]."""
+    batch = min(EVALUATION_BATCH, images.shape[0])
+    answers = jax.lax.map(lambda image: outputs(variant, params, image), images, batch_size=batch)
+    predicted = predictions(answers)
+    return Evaluation(
+        loss=jnp.mean(loss(variant.objective, answers, labels)),
+        misses=jnp.sum(predicted != labels, dtype=jnp.int32),
+        predictions=predicted.astype(jnp.int8),
+    )
