@@ -1,0 +1,381 @@
+"""The commands. Each imports what it needs inside: `--help`, `table` and `status` start fast."""
+
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+app = typer.Typer(
+    help="How much does the seed matter? Seed sweeps of the first convolutional network trained on real data.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+WRONG_REQUEST, FAILED, INTERRUPTED = 2, 1, 130
+
+RootOption = Annotated[str, typer.Option(help="Where results go: a folder, gs://… or s3://…")]
+
+
+class Format(StrEnum):
+    """How a table is written."""
+
+    text = "text"
+    csv = "csv"
+    markdown = "markdown"
+    json = "json"
+    latex = "latex"
+    parquet = "parquet"
+
+
+class Choice(StrEnum):
+    """Which executor runs the shards."""
+
+    ray = "ray"
+    inline = "inline"
+
+
+def main() -> None:
+    """Entry point of the command `sweep`: wrong requests end in one line and exit code 2."""
+    from data.places import DataUnavailable
+    from sweep.errors import SpecError, StoreError
+
+    try:
+        app()
+    except (SpecError, StoreError, DataUnavailable, ConnectionError) as error:
+        _say(f"sweep: {error}")
+        sys.exit(WRONG_REQUEST)
+
+
+@app.command()
+def run(
+    spec: Annotated[
+        str | None, typer.Argument(help="A YAML file, or a preset: `sweep presets` lists them")
+    ] = None,
+    variants: Annotated[str | None, typer.Option(help="base,softmax,adamw,augment,dropout")] = None,
+    recipe: Annotated[
+        str | None, typer.Option(help="flax, notebook or karpathy; several with commas")
+    ] = None,
+    seeds: Annotated[str | None, typer.Option(help="0:64 is seeds 0 to 63; also 7, or 0:16,100:110")] = None,
+    dataset: Annotated[str | None, typer.Option(help="mnist, usps or mnist5k")] = None,
+    override: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="learning_rate=0.01,0.03: a hyper-parameter, several values make a grid"),
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(help="Short for --set epochs=N")] = None,
+    root: RootOption = "results",
+    engine: Annotated[str | None, typer.Option(help="auto, vmap or lanes")] = None,
+    executor: Annotated[Choice, typer.Option(help="ray, or inline: this process alone")] = Choice.ray,
+    address: Annotated[
+        str | None, typer.Option(help="A Ray cluster; without it Ray runs on this machine")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Cores to use on this machine; default all")
+    ] = None,
+    shard_width: Annotated[int | None, typer.Option(help="Seeds trained together by one worker")] = None,
+    checkpoint_seconds: Annotated[
+        float, typer.Option(min=0, help="Time between a shard's checkpoints")
+    ] = 30.0,
+    manual_dir: Annotated[str | None, typer.Option(help="Folder of data files placed by hand")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be trained, and stop")] = False,
+) -> None:
+    """Train what is missing of a sweep, and print its table. The same command resumes, retries and extends."""
+    from sweep.driver import Settings, missing, sweep_name
+    from sweep.spec import read_spec
+    from sweep.store import Store
+
+    wanted = read_spec(
+        spec,
+        variants=variants,
+        recipe=recipe,
+        seeds=seeds,
+        dataset=dataset,
+        engine=engine,
+        shard_width=shard_width,
+        set=_grid(override or [], epochs) or None,
+    )
+    store = Store(root)
+    if dry_run:
+        recorded = store.sweeps().get(sweep_name(wanted), {}).get("datasets") if store.exists else None
+        runs = len(list(wanted.cells())) * sum(map(len, wanted.seed_ranges))
+        for cell, options in wanted.cells():
+            print(f"{cell.name} on {options.name}: seeds {wanted.seeds}, {cell.epochs} epochs")
+        left = sum(len(s.seeds) for s in missing(wanted, store, recorded)) if recorded else runs
+        print(f"{left:,} of {runs:,} runs would be trained in {root}; nothing was written")
+        return
+    settings = Settings(
+        executor=executor.value,
+        address=address,
+        workers=workers,
+        checkpoint_seconds=checkpoint_seconds,
+        manual_dir=manual_dir,
+    )
+    again = " ".join(["sweep", *sys.argv[1:]])
+    failed = _train([wanted], store, settings, again)
+    _print_summary(store, [wanted])
+    raise SystemExit(FAILED if failed else 0)
+
+
+@app.command()
+def resume(
+    root: RootOption = "results",
+    executor: Annotated[Choice, typer.Option(help="ray, or inline: this process alone")] = Choice.ray,
+    address: Annotated[
+        str | None, typer.Option(help="A Ray cluster; without it Ray runs on this machine")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Cores to use on this machine; default all")
+    ] = None,
+    manual_dir: Annotated[str | None, typer.Option(help="Folder of data files placed by hand")] = None,
+) -> None:
+    """Finish every sweep recorded under the root: `run` with the stored specs."""
+    from sweep.driver import Settings, recorded_sweeps
+
+    store = _existing(root)
+    specs = [spec for spec, _ in recorded_sweeps(store).values()]
+    settings = Settings(executor=executor.value, address=address, workers=workers, manual_dir=manual_dir)
+    failed = _train(specs, store, settings, f"sweep resume --root {root}")
+    _print_summary(store, specs)
+    raise SystemExit(FAILED if failed else 0)
+
+
+@app.command()
+def status(root: RootOption = "results") -> None:
+    """What is done, running, missing, diverged and failed, from the store alone; also while a sweep runs."""
+    from rich.table import Table
+
+    from sweep import lease
+    from sweep.status import sweep_status
+
+    store = _existing(root)
+    console = Console()
+    for name, rows in sweep_status(store).items():
+        table = Table(
+            "variant", "data", *("wanted", "done", "running", "missing", "diverged"), title=name, box=None
+        )
+        for row in rows:
+            under_way = f"{row.running} (epoch {row.epoch})" if row.running else "0"
+            counts = (str(row.wanted), str(row.done), under_way, str(row.missing), str(row.diverged))
+            table.add_row(row.variant, row.dataset, *counts)
+        console.print(table)
+    driver = lease.holder(store)
+    if driver:
+        print(f"at work: process {driver['pid']} on {driver['host']} since {driver['since']}")
+    else:
+        print("no driver is at work here")
+    for path, title in store.failures().items():
+        print(f"failed: {title}, see {root}/{path}")
+
+
+@app.command()
+def table(
+    name: Annotated[
+        str, typer.Argument(help="summary, wide, curve, pairs, published, precision …")
+    ] = "summary",
+    root: RootOption = "results",
+    format: Annotated[
+        Format, typer.Option(help="text fits a terminal, the others have every column")
+    ] = Format.text,
+    out: Annotated[Path | None, typer.Option(help="File to write; needed for parquet")] = None,
+    variants: Annotated[str | None, typer.Option(help="Only these")] = None,
+    recipe: Annotated[str | None, typer.Option(help="Only these")] = None,
+    dataset: Annotated[str | None, typer.Option(help="Only these")] = None,
+    engine: Annotated[str | None, typer.Option(help="Only runs made by these")] = None,
+    seeds: Annotated[str | None, typer.Option(help="Only these, such as 0:16")] = None,
+    epoch: Annotated[int | None, typer.Option(help="At this epoch instead of the last")] = None,
+) -> None:
+    """Statistics of error versus seed, beside the published numbers."""
+    from sweep.analysis.format import render
+    from sweep.analysis.frames import make_table
+    from sweep.analysis.tables import TABLES
+    from sweep.errors import SpecError
+
+    store = _existing(root)
+    try:
+        frame, narrow = make_table(
+            store,
+            name,
+            variants=variants,
+            recipes=recipe,
+            datasets=dataset,
+            engines=engine,
+            seeds=seeds,
+            epoch=epoch,
+        )
+    except ValueError as error:
+        raise SpecError(str(error)) from None
+    people = format in (Format.text, Format.markdown)
+    content = render(frame, format.value, narrow if people else None, TABLES[name].limit)
+    if out is not None:
+        from sweep.store import write_atomically
+
+        write_atomically(out, content.encode() if isinstance(content, str) else content)
+    elif isinstance(content, bytes):
+        raise SpecError("--format parquet is not for a terminal: name a file with --out")
+    else:
+        print(content)
+
+
+@app.command()
+def replay(
+    variant: Annotated[str, typer.Argument(help="base, softmax or dropout")],
+    epochs: Annotated[int | None, typer.Option(min=1, help="Stop after this many; default all")] = None,
+    manual_dir: Annotated[str | None, typer.Option(help="Folder of MNIST's original files")] = None,
+) -> None:
+    """Train exactly what the notebook trained: its printed line and ours, epoch by epoch."""
+    from data import load
+    from data.options import DatasetOptions
+    from model.names import nearest
+    from model.numerics import configure
+    from model.variants import VARIANTS
+    from sweep.errors import SpecError
+
+    replayable = ("base", "softmax", "dropout")
+    if variant not in replayable:
+        raise SpecError(f"the notebooks printed no run of {variant!r}{nearest(variant, replayable)}")
+    configure(platform="cpu")
+    digits = load(DatasetOptions("mnist"), manual_dir)
+    from sweep.replay import notebook_lines
+    from sweep.replay import replay as replayed
+
+    printed = notebook_lines()
+    agreed = compared = 0
+    for line in replayed(variant, digits, min(epochs or 10**6, VARIANTS[variant].epochs)):
+        if line.split == "train":
+            print(f"epoch {line.epoch}")
+        theirs = printed.get((variant, line.epoch, line.split))
+        if theirs:
+            print(f"  notebook  {theirs}")
+            compared += 1
+            agreed += theirs == str(line)
+        print(f"  ours      {line}{'  (the same)' if theirs == str(line) else ''}", flush=True)
+    print(f"{agreed} of {compared} lines agree in every printed digit")
+
+
+@app.command()
+def presets() -> None:
+    """The specs that come with the package."""
+    from sweep.spec import presets as shipped
+
+    for name, about in shipped().items():
+        print(f"{name:15s}{about}")
+
+
+@app.command()
+def info(root: RootOption = "results") -> None:
+    """Versions, devices, engines, data sets found, where results would go."""
+    from importlib import import_module
+    from importlib.metadata import version
+
+    from model.numerics import configure
+
+    configure()
+    import jax
+
+    from data.options import DATASETS, DatasetOptions
+    from model.engines import ENGINES, load_engine
+    from sweep.code import code_id
+    from sweep.worker import device_kind
+
+    print(f"lecun1989-sweep  {code_id()}, Python {sys.version.split()[0]}")
+    libraries = ("jax", "flax", "optax", "ray", "tensorflow-datasets", "pandas", "pyarrow")
+    print(f"libraries        {', '.join(f'{name} {version(name)}' for name in libraries)}")
+    print(f"devices          {len(jax.devices())} × {device_kind()}")
+    for name, about in ENGINES.items():
+        reason = load_engine(name).unsupported()
+        print(f"engine {name:10s}{f'missing: {reason}' if reason else about}")
+    for name, entry in DATASETS.items():
+        print(f"data {name:12s}{import_module(entry.loader).found(DatasetOptions(name))}")
+    print(f"results          {root if '://' in root else Path(root).absolute()}")
+
+
+def _grid(overrides: list[str], epochs: int | None) -> dict[str, Any]:
+    from sweep.errors import SpecError
+
+    grid: dict[str, Any] = {}
+    for text in overrides:
+        key, equals, values = text.partition("=")
+        if not equals or not values:
+            raise SpecError(
+                f"--set {text}: write a hyper-parameter and its values, such as learning_rate=0.01,0.03"
+            )
+        grid[key.strip()] = values
+    return grid | ({"epochs": str(epochs)} if epochs is not None else {})
+
+
+def _existing(root: str) -> Any:
+    from sweep.errors import StoreError
+    from sweep.store import Store
+
+    store = Store(root)
+    if not store.exists:
+        raise StoreError(f"{root}: no sweep was ever run here; `sweep run` makes one")
+    return store
+
+
+def _train(specs: list[Any], store: Any, settings: Any, again: str) -> bool:
+    """Run specs one after the other; true when a shard failed."""
+    from sweep.driver import run as drive
+    from sweep.progress import Display
+
+    failed = False
+    began = time.monotonic()
+    with _sigterm_as_interrupt():
+        try:
+            for spec in specs:
+                display = Display(Console(stderr=True))
+                with display.shown():
+                    outcome = drive(spec, store, settings, display)
+                if outcome.finished:
+                    seconds = time.monotonic() - began
+                    _say(f"{outcome.runs_trained:,} runs trained in {seconds:.0f} s, stored in {store.root}")
+                for shard in outcome.failed:
+                    _say(f"failed: {shard.title}; `sweep status --root {store.root}` says why")
+                failed = failed or bool(outcome.failed)
+        except KeyboardInterrupt:
+            _say(f"interrupted; all that is finished is in {store.root}. To go on: {again}")
+            sys.stderr.flush()
+            raise SystemExit(INTERRUPTED) from None
+    return failed
+
+
+@contextmanager
+def _sigterm_as_interrupt() -> Iterator[None]:
+    """A polite kill ends a sweep as Ctrl-C does."""
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _print_summary(store: Any, specs: list[Any]) -> None:
+    from sweep.analysis.format import render
+    from sweep.analysis.frames import make_table
+
+    names = ",".join(dict.fromkeys(cell.name for spec in specs for cell, _ in spec.cells()))
+    if store.files:
+        frame, narrow = make_table(store, "summary", for_people=True)
+        print(render(frame, "text", narrow))
+    else:
+        _say(f"no run of {names} is finished yet")
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,395 @@
+"""The root folder: one immutable Parquet file a shard. The store alone says which runs exist.
+
+    <root>/lecun1989-sweep.json      marks the folder as ours
+    <root>/sweeps/NAME-DIGEST.json   what was asked for, for `status` and `resume`
+    <root>/epochs/VARIANT-DIGEST/DATASET-DIGEST/seeds-FIRST-LAST-ID.parquet    one row per (seed, epoch)
+    <root>/labels/…/same name        one row per seed: predicted test labels at the last epoch
+    <root>/checkpoints/…/same name   .npz, while a shard is under way
+    <root>/failures/…/same name      .txt, why a shard failed
+    <root>/driver.json               who is at work here
+
+A file is there whole or not at all: local files are written under a name that starts with "_", synced and
+renamed; on object stores one put does it. Only the driver writes. The root may be a local path, ``gs://…`` or
+``s3://…``.
+"""
+
+import json
+import os
+import re
+import zipfile
+from collections import defaultdict
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from pyarrow import fs
+
+from sweep.errors import StoreError
+from sweep.plan import Shard
+from sweep.schema import EPOCHS, LABELS, SCHEMA_VERSION, FileMetadata
+
+MARKER = "lecun1989-sweep.json"
+_SHARD_FILE = re.compile(r"seeds-(\d+)-(\d+)-[0-9a-f]{8}")
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """One finished shard on disk."""
+
+    path: str  # below `epochs/`, without ending
+    metadata: FileMetadata
+
+    @property
+    def seeds(self) -> range:
+        """Seeds whose runs it holds."""
+        return range(self.metadata.first_seed, self.metadata.last_seed + 1)
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Cell key: digests of the variant and of the data set."""
+        return self.metadata.variant_digest, self.metadata.dataset_digest
+
+
+class Store:
+    """Reads a root; `open_for_writing` readies it for a driver."""
+
+    def __init__(self, root: str) -> None:
+        """Look at a root, without touching it.
+
+        Raises:
+          StoreError: a file in its place, a folder of other things, or an unreachable address.
+        """
+        self.root = root
+        try:
+            self.local = "://" not in root
+            if self.local:
+                self._fs, self.base = fs.LocalFileSystem(), str(Path(root).expanduser().absolute())
+            else:
+                self._fs, self.base = fs.FileSystem.from_uri(root)
+        except (pa.ArrowInvalid, ValueError) as error:
+            raise StoreError(f"{root}: not a usable address: {error}") from None
+        kind = self._info("").type
+        if kind == fs.FileType.File:
+            raise StoreError(f"{root}: is a file, a root is a folder")
+        self.exists = self._info(MARKER).type == fs.FileType.File
+        if not self.exists and kind == fs.FileType.Directory and self._list("", recursive=False):
+            raise StoreError(
+                f"{root}: holds files that are not a sweep's (no {MARKER}): name an empty or a new folder"
+            )
+        if self.exists:
+            self._check_marker()
+
+    def open_for_writing(self) -> None:
+        """Create the root and its marker where they are missing.
+
+        Raises:
+          StoreError: the root cannot be written.
+        """
+        if not self.exists:
+            self._write(MARKER, json.dumps({"schema_version": SCHEMA_VERSION}).encode())
+            self.exists = True
+
+    # --- finished shards ---
+
+    @cached_property
+    def files(self) -> list[StoredFile]:
+        """Every finished shard, by path.
+
+        Raises:
+          StoreError: a file that is damaged, foreign or of a newer version.
+        """
+        names = [n.removesuffix(".parquet") for n in self._list("epochs") if n.endswith(".parquet")]
+        with ThreadPoolExecutor(16) as pool:
+            return list(pool.map(self._read_metadata, sorted(names)))
+
+    def completed(self) -> dict[tuple[str, str], list[range]]:
+        """Seeds stored, by cell key."""
+        done: dict[tuple[str, str], list[range]] = defaultdict(list)
+        for file in self.files:
+            done[file.key].append(file.seeds)
+        return done
+
+    def append(self, shard: Shard, epochs: pa.Table, labels: pa.Table, metadata: FileMetadata) -> None:
+        """Store a finished shard and drop its checkpoint.
+
+        Labels go first: a shard is finished when its file is below `epochs/`, and labels are only read then.
+
+        Args:
+          shard: what the rows are of.
+          epochs: one row per (seed, epoch), columns of `schema.EPOCHS`.
+          labels: one row per seed, columns of `schema.LABELS`.
+          metadata: written into both files.
+
+        Raises:
+          StoreError: the root cannot be written (disk full, read-only, unreachable).
+        """
+        for kind, table, schema in (("labels", labels, LABELS), ("epochs", epochs, EPOCHS)):
+            buffer = pa.BufferOutputStream()
+            described = table.cast(schema).replace_schema_metadata(metadata.encode())
+            pq.write_table(described, buffer, compression="zstd")
+            self._write(f"{kind}/{shard.path}.parquet", buffer.getvalue())
+        self.__dict__.pop("files", None)
+        self.drop_checkpoint(shard)
+        self.drop_failure(shard)
+
+    def epochs(self, columns: list[str] | None = None, last_only: bool = False) -> pd.DataFrame:
+        """Rows of every finished shard, with constants from the files' metadata beside them.
+
+        Args:
+          columns: of `schema.EPOCHS`; None for all.
+          last_only: only each run's last epoch.
+
+        Returns:
+          The chosen columns, and variant_digest, dataset_digest (8 hex digits), engine, device, code, epochs,
+          n_train, n_test, as categoricals where text. A (variant, data set, seed) stored twice counts once.
+        """
+        wanted = columns or EPOCHS.names
+        filters = (
+            (lambda file: pc.field("epoch") == file.metadata.epochs) if last_only else (lambda file: None)
+        )
+        return self._frame("epochs", wanted, filters, [pa.field(n, EPOCHS.field(n).type) for n in wanted])
+
+    def labels(self) -> pd.DataFrame:
+        """Predicted test labels of every finished seed: `schema.LABELS` and the constants of `epochs`."""
+        return self._frame("labels", LABELS.names, lambda file: None, list(LABELS))
+
+    def _frame(self, kind: str, columns: list[str], filters: Any, fields: list[pa.Field]) -> pd.DataFrame:
+        def read(file: StoredFile) -> pa.Table:
+            with self._open(f"{kind}/{file.path}.parquet") as source:
+                table = pq.read_table(
+                    source, columns=columns, filters=filters(file)
+                ).replace_schema_metadata()
+            for name, value in _constants(file.metadata).items():
+                column = pa.repeat(pa.scalar(value), len(table))
+                table = table.append_column(name, column)
+            return table
+
+        # The same seeds in two files (two drivers on a root without locks) hold the same rows: one counts.
+        unique: list[StoredFile] = []
+        seen: dict[tuple[str, str], list[range]] = defaultdict(list)
+        for file in self.files:
+            overlapping = [
+                r for r in seen[file.key] if max(r.start, file.seeds.start) < min(r.stop, file.seeds.stop)
+            ]
+            if not overlapping:
+                seen[file.key].append(file.seeds)
+                unique.append(file)
+        if not unique:
+            empty = pa.schema(fields).empty_table()
+            return empty.to_pandas()
+        with ThreadPoolExecutor(8) as pool:
+            table = pa.concat_tables(list(pool.map(read, unique)))
+        texts = [f.name for f in table.schema if pa.types.is_string(f.type)]
+        for name in texts:
+            at = table.schema.get_field_index(name)
+            table = table.set_column(at, name, table[name].dictionary_encode())
+        nullable = {pa.int32(): pd.Int32Dtype()}
+        return table.unify_dictionaries().to_pandas(types_mapper=nullable.get)
+
+    def _read_metadata(self, path: str) -> StoredFile:
+        name = f"epochs/{path}.parquet"
+        try:
+            with self._open(name) as source:
+                metadata = FileMetadata.decode(pq.read_metadata(source).metadata)
+        except (pa.ArrowInvalid, OSError, TypeError, ValueError) as error:
+            reason = str(error) if type(error) is ValueError else "is damaged or no Parquet file"
+            raise StoreError(
+                f"{self.root}/{name}: {reason}; move it away, its seeds will be trained again"
+            ) from None
+        return StoredFile(path, metadata)
+
+    # --- shards under way ---
+
+    def save_checkpoint(self, shard: Shard, content: bytes) -> None:
+        """Keep a shard's state: a cache, deletable at any time."""
+        self._write(f"checkpoints/{shard.path}.npz", content)
+
+    def load_checkpoint(self, shard: Shard) -> bytes | None:
+        """The shard's last checkpoint, or None."""
+        try:
+            with self._open(f"checkpoints/{shard.path}.npz") as source:
+                return source.read()
+        except FileNotFoundError:
+            return None
+
+    def drop_checkpoint(self, shard: Shard) -> None:
+        """Forget a shard's state."""
+        self._drop(f"checkpoints/{shard.path}.npz")
+
+    def checkpoints(self) -> dict[str, list[range]]:
+        """Seeds of shards with a checkpoint, by cell folder."""
+        begun: dict[str, list[range]] = defaultdict(list)
+        for path in self._list("checkpoints"):
+            folder, _, name = path.rpartition("/")
+            if match := _SHARD_FILE.fullmatch(name.removesuffix(".npz")):
+                begun[folder].append(range(int(match[1]), int(match[2]) + 1))
+        return begun
+
+    def checkpoint_epochs(self, folder: str) -> list[int]:
+        """Epoch of each checkpoint of a cell; one that cannot be read is passed over."""
+        epochs = []
+        for path in self._list(f"checkpoints/{folder}"):
+            try:
+                with (
+                    self._open(f"checkpoints/{folder}/{path}") as source,
+                    np.load(source, allow_pickle=False) as npz,
+                ):
+                    epochs.append(int(npz["epoch"]))
+            except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+                continue
+        return epochs
+
+    # --- what was asked for ---
+
+    def record_sweep(self, name: str, record: dict[str, Any]) -> None:
+        """Remember a sweep under its name (spec name and digest)."""
+        content = json.dumps(record, indent=1, sort_keys=True).encode()
+        if self.read_json(f"sweeps/{name}.json") != record:
+            self._write(f"sweeps/{name}.json", content)
+
+    def sweeps(self) -> dict[str, dict[str, Any]]:
+        """Every recorded sweep, by name."""
+        names = [n.removesuffix(".json") for n in self._list("sweeps") if n.endswith(".json")]
+        return {name: self.read_json(f"sweeps/{name}.json") for name in sorted(names)}
+
+    # --- shards that failed by their own fault ---
+
+    def save_failure(self, shard: Shard, traceback: str) -> None:
+        """Keep why a shard failed, for `status`."""
+        self._write(f"failures/{shard.path}.txt", f"{shard.title}\n{traceback}\n".encode())
+
+    def drop_failure(self, shard: Shard) -> None:
+        """Forget that a shard failed."""
+        self._drop(f"failures/{shard.path}.txt")
+
+    def failures(self) -> dict[str, str]:
+        """Title of every failed shard, by the path of its traceback below the root."""
+        paths = [f"failures/{p}" for p in self._list("failures")]
+        return {path: self._open(path).read().decode().splitlines()[0] for path in sorted(paths)}
+
+    # --- files ---
+
+    def write_json(self, path: str, content: dict[str, Any]) -> None:
+        """A small file below the root, whole or not at all."""
+        self._write(path, json.dumps(content).encode())
+
+    def _check_marker(self) -> None:
+        version = (self.read_json(MARKER) or {}).get("schema_version", 0)
+        if version > SCHEMA_VERSION:
+            raise StoreError(
+                f"{self.root}: written by a newer lecun1989-sweep (schema {version}, this one reads up to "
+                f"{SCHEMA_VERSION}): install a newer version"
+            )
+
+    def read_json(self, path: str) -> dict[str, Any]:
+        """A small file below the root; {} when it is not there.
+
+        Raises:
+          StoreError: it is damaged.
+        """
+        try:
+            with self._open(path) as source:
+                return json.loads(source.read())
+        except FileNotFoundError:
+            return {}
+        except (json.JSONDecodeError, UnicodeDecodeError):
+            raise StoreError(f"{self.root}/{path}: is damaged; move it away and run again") from None
+
+    def _drop(self, path: str) -> None:
+        if self._info(path).type == fs.FileType.File:
+            self._fs.delete_file(f"{self.base}/{path}")
+
+    def _open(self, path: str) -> pa.NativeFile:
+        return self._fs.open_input_file(f"{self.base}/{path}")
+
+    def _info(self, path: str) -> fs.FileInfo:
+        try:
+            return self._fs.get_file_info(f"{self.base}/{path}".rstrip("/"))
+        except OSError as error:
+            raise StoreError(f"{self.root}: cannot be reached: {error}") from None
+
+    def _list(self, folder: str, recursive: bool = True) -> list[str]:
+        """Paths of the files (and at the top, folders) below a folder, hidden and temporary ones left out."""
+        top = f"{self.base}/{folder}".rstrip("/")
+        try:
+            found = self._fs.get_file_info(fs.FileSelector(top, recursive=recursive, allow_not_found=True))
+        except OSError as error:
+            raise StoreError(f"{self.root}: cannot be read: {error}") from None
+        # Left-over temporary files ("_…") are no files of ours yet.
+        return [
+            info.path[len(top) + 1 :]
+            for info in found
+            if (not recursive or info.type == fs.FileType.File) and not info.base_name.startswith(("_", "."))
+        ]
+
+    def _write(self, path: str, content: Any) -> None:
+        target = f"{self.base}/{path}"
+        try:
+            if self.local:
+                write_atomically(Path(target), content)
+            else:
+                with self._fs.open_output_stream(target) as sink:
+                    sink.write(content)
+        except OSError as error:
+            raise StoreError(f"{self.root}/{path}: cannot be written: {error.strerror or error}") from None
+
+
+def write_atomically(target: Path, content: Any) -> None:
+    """Bytes to a local file that is there whole or not at all, also after a power cut."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f"_{target.name}.{os.getpid()}")
+    try:
+        with open(temporary, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, target)
+    finally:
+        temporary.unlink(missing_ok=True)
+    folder = os.open(target.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _constants(metadata: FileMetadata) -> dict[str, Any]:
+    return {
+        "variant_digest": metadata.variant_digest[:8],
+        "dataset_digest": metadata.dataset_digest[:8],
+        "engine": metadata.engine,
+        "device": metadata.device,
+        "code": metadata.code,
+        "epochs": metadata.epochs,
+        "n_train": metadata.dataset["n_train"],
+        "n_test": metadata.dataset["n_test"],
+    }
+
+
+def provenance(files: list[StoredFile]) -> Iterator[dict[str, Any]]:
+    """How the stored runs were made: one entry for each (variant, data set, engine, device, code)."""
+    groups: dict[tuple[str, ...], list[StoredFile]] = defaultdict(list)
+    for file in files:
+        m = file.metadata
+        groups[(m.variant["name"], m.dataset_digest[:8], m.engine, m.device, m.code)].append(file)
+    for (variant, dataset, engine, device, code), members in sorted(groups.items()):
+        yield {
+            "variant": variant,
+            "dataset": f"{members[0].metadata.dataset['name']}-{dataset}",
+            "engine": engine,
+            "device": device,
+            "code": code,
+            "runs": sum(len(f.seeds) for f in members),
+            "seconds": round(sum(f.metadata.seconds for f in members), 1),
+            "first": min(f.metadata.started for f in members),
+            "last": max(f.metadata.started for f in members),
+            "versions": members[0].metadata.versions,
+        }
