@@ -1,0 +1,63 @@
+"""What the service costs: a sweep on Ray with two workers against half of the inline executor's time on one core.
+
+    python benchmarks/overhead.py [--seeds 0:64] [--epochs 4]
+
+Both train the same two variants on the embedded digits, whole runs, in one sitting; the start-up of Ray and the
+loading of the digits are left out (the clock starts at the first message). Prints the ratio; 1.0 is perfect.
+"""
+
+import argparse
+import tempfile
+import time
+
+from sweep.driver import Executor, Observer, Settings, run
+from sweep.messages import Message
+from sweep.plan import Shard
+from sweep.spec import SweepSpec, parse
+from sweep.store import Store
+
+
+class Clock(Observer):
+    """Time from the first message of a worker to the end."""
+
+    def __init__(self) -> None:
+        self.first = 0.0
+
+    def message(self, shard: Shard, message: Message) -> None:
+        self.first = self.first or time.monotonic()
+
+
+def seconds(spec: SweepSpec, executor: Executor, workers: int) -> float:
+    """Wall time of a sweep in a fresh root, start-up apart."""
+    with tempfile.TemporaryDirectory() as folder:
+        clock = Clock()
+        run(spec, Store(f"{folder}/results"), Settings(executor=executor, workers=workers), clock)
+        return time.monotonic() - clock.first
+
+
+def main() -> None:
+    """Measure in turn, print each and the ratio."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--seeds", default="0:64")
+    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--engine", default="auto")
+    given = parser.parse_args()
+    spec = parse(
+        {
+            "variants": "base,softmax",
+            "seeds": given.seeds,
+            "set": {"epochs": given.epochs},
+            "engine": given.engine,
+        }
+    )
+    inline = seconds(spec, "inline", 1)
+    ray = seconds(spec, "ray", 2)
+    print(f"inline, one core   {inline:7.1f} s")
+    print(f"Ray, two workers   {ray:7.1f} s")
+    print(f"Ray / (inline / 2) {ray / (inline / 2):7.2f}")
+
+
+if __name__ == "__main__":
+    main()

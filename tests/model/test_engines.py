@@ -1,0 +1,437 @@
+"""The contract: every engine is the same mathematics, and a replica knows nothing of its neighbours."""
+
+import os
+from dataclasses import replace
+from typing import Any
+
+import jax
+import numpy as np
+import optax
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+from model.engines import ENGINES, lanes, load_engine, vmap
+from model.engines.lanes import library
+from model.streams import draw_kept, draw_shift, epoch_key
+from model.training import ReplicaState, learning_rates
+from model.variants import RECIPES, VARIANTS, Variant, variant
+from tests.model import float64
+from tests.model.replicas import fresh
+
+needs_lanes = pytest.mark.skipif(lanes.unsupported() is not None, reason=str(lanes.unsupported()))
+ALL = [(name, recipe) for name in VARIANTS for recipe in RECIPES]
+STEEP = 2.0**19  # a learning rate so large that what is left of a weight after an update is its gradient
+ENGINE_NAMES = [pytest.param(n, marks=needs_lanes) if n == "lanes" else n for n in ENGINES]
+
+
+@pytest.fixture(params=library.kernels() if lanes.unsupported() is None else [])
+def kernel(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Each kernel that this processor can run in turn: they are compiled apart."""
+    monkeypatch.setattr(library, "chosen_kernel", lambda: library.kernels().index(request.param))
+    return request.param
+
+
+def test_the_table_names_the_engines() -> None:
+    assert set(ENGINES) == {"vmap", "lanes"}
+    with pytest.raises(ValueError, match="did you mean 'lanes'"):
+        load_engine("lane")
+
+
+# --- the same mathematics ------------------------------------------------------------------------------------
+
+
+@needs_lanes
+@pytest.mark.parametrize(("name", "recipe"), ALL)
+def test_one_gradient_agrees_with_vmap(name: str, recipe: str, kernel: str, digits: Any) -> None:
+    """The gradient to 1e-6 of its length, and no tensor's derivative further off than 3e-6 of its largest.
+
+    Float32 knows no more: vmap itself is up to 1.7e-6 of a tensor's largest away from float64.
+    """
+    v = steep(variant(name, recipe))
+    before = fresh(v, [0, 1, 2])
+    ours, reference = (gradients(e, v, before, digits) for e in (lanes, vmap))
+    for a, b in zip(ours, reference, strict=True):
+        assert_close(a, b, 3e-6)
+    a, b = (np.concatenate([g.reshape(3, -1) for g in gradient], axis=1) for gradient in (ours, reference))
+    assert (np.linalg.norm(a - b, axis=1) <= 1e-6 * np.linalg.norm(b, axis=1)).all()
+
+
+@needs_lanes
+@pytest.mark.parametrize(("name", "recipe"), ALL)
+def test_200_updates_agree_with_vmap(name: str, recipe: str, digits: Any) -> None:
+    """Weights to 1e-4 of each tensor's largest, evaluation to the last miss and losses to 1e-5."""
+    v, (images, labels) = variant(name, recipe), digits
+    before = fresh(v, [3, 4, 5])
+    reference = vmap.train_epoch(same_program(v), before, images[:200], labels[:200], 2)
+    after = lanes.train_epoch(v, before, images[:200], labels[:200], 2)
+    for ours, theirs in zip(jax.tree.leaves(after.params), jax.tree.leaves(reference.params), strict=True):
+        assert_close(ours, theirs, 1e-4)
+    for ours, theirs in zip(
+        jax.tree.leaves(after.optimizer), jax.tree.leaves(reference.optimizer), strict=True
+    ):
+        assert_close(ours, theirs, 1e-4)
+    assert jax.tree.structure(after) == jax.tree.structure(reference)
+    np.testing.assert_array_equal(after.seed, reference.seed)
+
+    score = lanes.evaluate(v, reference.params, images, labels)
+    expected = vmap.evaluate(same_program(v, evaluate=True), reference.params, images, labels)
+    np.testing.assert_array_equal(score.predictions, expected.predictions)
+    np.testing.assert_array_equal(score.misses, expected.misses)
+    np.testing.assert_allclose(score.loss, expected.loss, rtol=1e-5)
+    assert [x.dtype for x in score] == [x.dtype for x in expected]
+
+
+@needs_lanes
+@pytest.mark.parametrize(("name", "recipe"), ALL)
+def test_gradients_agree_with_finite_differences_in_float64(
+    name: str, recipe: str, kernel: str, digits: Any
+) -> None:
+    plain = replace(variant(name, recipe), shift=0)
+    v, (images, labels) = steep(plain), digits
+    before = fresh(v, [7])
+    rng = np.random.default_rng(0)
+    for bias in ("bias1", "bias2", "bias3"):  # off the kink of ReLU, where a difference is no derivative
+        before.params[bias] += rng.normal(0, 0.05, before.params[bias].shape).astype(np.float32)
+    kept = np.asarray(draw_kept(epoch_key(np.uint32(7), "dropout", 1), 0, v.dropout))
+    gradient = gradients(lanes, v, before, digits)
+    params = jax.tree.map(lambda leaf: np.asarray(leaf)[0], before.params)
+    for (path, _), leaf in zip(jax.tree.leaves_with_path(params), gradient, strict=True):
+        names = tuple(entry.key for entry in path)
+        # The steepest parameter and two by chance.
+        places = [int(np.abs(leaf[0]).argmax()), *rng.integers(leaf[0].size, size=2)]
+        for place in places:
+            index = np.unravel_index(place, leaf[0].shape)
+            expected = float64.derivative(
+                v, params, names, index, images[0], int(labels[0]), kept if v.dropout else None
+            )
+            assert abs(leaf[0][index] - expected) <= 3e-6 * np.abs(leaf[0]).max(), (names, index)
+
+
+@needs_lanes
+@pytest.mark.parametrize("name", ["adamw", "augment", "dropout"])
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_an_adamw_step_follows_from_its_moments(name: str, recipe: str, kernel: str, digits: Any) -> None:
+    """AdamW divides a gradient by its own size, so of tiny ones two engines keep only the sign in common. What
+    must hold is Loshchilov & Hutter's formula, in float64, from the moments that the engine itself returns."""
+    v, (images, labels) = variant(name, recipe), digits
+    old = lanes.train_epoch(v, fresh(v, [0, 1]), images[:5], labels[:5], 1)
+    new = lanes.train_epoch(v, old, images[:1], labels[:1], 2)
+    age = 6
+    assert np.asarray(optax.tree.get(new.optimizer, "count")).tolist() == [age, age]
+    rate = float(learning_rates(v, 2, 1)[0])
+    mus, nus = (jax.tree.leaves(optax.tree.get(new.optimizer, m)) for m in ("mu", "nu"))
+    for p, q, mu, nu in zip(jax.tree.leaves(old.params), jax.tree.leaves(new.params), mus, nus, strict=True):
+        p, mu, nu = (np.asarray(x, np.float64) for x in (p, mu, nu))
+        direction = mu / (1 - 0.9**age) / (np.sqrt(nu / (1 - 0.999**age)) + 1e-8)
+        assert_close(q, p - rate * (direction + v.weight_decay * p), 1e-6)
+
+
+overrides = st.fixed_dictionaries(
+    {
+        "activation": st.sampled_from(["tanh", "relu"]),
+        "output": st.sampled_from(["tanh", "linear"]),
+        "objective": st.sampled_from(["squared", "cross_entropy"]),
+        "optimizer": st.sampled_from(["sgd", "adamw"]),
+        "learning_rate": st.floats(1e-4, 0.02),
+        "fall": st.sampled_from(["none", "step", "epoch"]),
+        "final_fraction": st.floats(0, 1),
+        "weight_decay": st.floats(0, 0.1),
+        "shift": st.integers(0, 8),
+        "dropout": st.floats(0, 0.9),
+        "init": st.sampled_from(["flax", "notebook", "karpathy"]),
+        "output_bias": st.floats(-1, 1),
+        "epochs": st.integers(2, 9),
+    }
+)
+
+
+@needs_lanes
+@settings(max_examples=6, deadline=None, derandomize=True, phases=[Phase.generate])
+@given(changed=overrides)
+def test_any_override_trains_as_in_vmap(digits: Any, changed: dict[str, Any]) -> None:
+    v, (images, labels) = variant("base", **changed), digits
+    before = fresh(v, [11, 12])
+    ours = lanes.train_epoch(v, before, images[:4], labels[:4], 2)
+    reference = vmap.train_epoch(same_program(v), before, images[:4], labels[:4], 2)
+    if v.optimizer == "adamw":  # whose steps from tiny gradients are the signs of rounding: see above
+        for a, b in zip(jax.tree.leaves(ours.optimizer), jax.tree.leaves(reference.optimizer), strict=True):
+            assert_close(a, b, 1e-3)
+    else:
+        for a, b, old in zip(*(jax.tree.leaves(s.params) for s in (ours, reference, before)), strict=True):
+            rounding = 4e-7 * np.abs(old).max()  # of four updates of a weight
+            assert np.abs(a - b).max() <= 2e-5 * np.abs(b - old).max() + rounding
+
+
+def steep(v: Variant) -> Variant:
+    """The variant's gradient, laid bare: plain steps of an enormous learning rate."""
+    return replace(v, optimizer="sgd", learning_rate=STEEP, fall="none", weight_decay=0.0)
+
+
+def gradients(engine: Any, v: Variant, before: ReplicaState, digits: Any) -> list[np.ndarray]:
+    """Each tensor's derivative of the first digit's loss, [R, …] float64. v: `steep`."""
+    images, labels = digits
+    program = same_program(v) if engine is vmap else v
+    after = engine.train_epoch(program, before, images[:1], labels[:1], 1)
+    pairs = zip(jax.tree.leaves(before.params), jax.tree.leaves(after.params), strict=True)
+    return [(np.asarray(p, np.float64) - np.asarray(q, np.float64)) / STEEP for p, q in pairs]
+
+
+def same_program(v: Variant, evaluate: bool = False) -> Variant:
+    """The variant with what an update, or an evaluation, never reads set alike: XLA compiles once for many."""
+    alike = replace(v, name="", recipe="", init="flax", output_bias=0.0)
+    if not evaluate:
+        return alike
+    return replace(VARIANTS["base"], activation=v.activation, output=v.output, objective=v.objective)
+
+
+def assert_close(ours: Any, reference: Any, tolerance: float) -> None:
+    """Within a fraction of the largest magnitude that each replica's tensor holds."""
+    ours, reference = np.asarray(ours, np.float64), np.asarray(reference, np.float64)
+    assert ours.shape == reference.shape
+    inner = tuple(range(1, ours.ndim))
+    largest = np.abs(reference).max(axis=inner, initial=0)
+    assert (np.abs(ours - reference).max(axis=inner, initial=0) <= tolerance * largest).all()
+
+
+# --- the same random draws -----------------------------------------------------------------------------------
+
+
+@needs_lanes
+@settings(max_examples=15, deadline=None)
+@given(
+    seeds=st.lists(st.integers(0, 2**32 - 1), min_size=1, max_size=20),
+    epoch=st.integers(1, 100_000),
+    step=st.integers(0, 60_000),
+    shift=st.integers(1, 8),
+    rate=st.sampled_from([1e-9, 0.1, 0.25, 0.5, 0.99]),
+)
+def test_draws_are_those_of_streams_bit_for_bit(
+    seeds: Any, epoch: int, step: int, shift: int, rate: float
+) -> None:
+    v = variant("dropout", shift=shift, dropout=rate)
+    for fastest in range(len(library.kernels())):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(library, "chosen_kernel", lambda fastest=fastest: fastest)
+            shifts, kept = lanes.draws(v, np.array(seeds, np.uint32), epoch, step)
+        for i, seed in enumerate(np.array(seeds, np.uint32)):
+            expected = draw_shift(epoch_key(seed, "shift", epoch), np.int32(step), shift)
+            np.testing.assert_array_equal(shifts[i], expected)
+            np.testing.assert_array_equal(
+                kept[i], draw_kept(epoch_key(seed, "dropout", epoch), np.int32(step), rate)
+            )
+
+
+# --- a replica on its own ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("engine", ENGINE_NAMES)
+@pytest.mark.parametrize("name", ["base", "dropout"])
+def test_bits_depend_neither_on_width_nor_on_neighbours(engine: str, name: str, digits: Any) -> None:
+    e, v, (images, labels) = load_engine(engine), variant(name), digits
+    images, labels = images[:20], labels[:20]
+    seeds = np.arange(33)
+    whole = run(e, v, seeds, images, labels)
+    for part in (seeds[:1], seeds[5:12], seeds[17:33], seeds[::-1]):
+        alone = run(e, v, part, images, labels)
+        for a, b in zip(jax.tree.leaves(alone), jax.tree.leaves(whole), strict=True):
+            np.testing.assert_array_equal(np.asarray(a), np.asarray(b)[part])
+
+
+@needs_lanes
+@pytest.mark.parametrize("name", ["base", "dropout"])
+def test_bits_depend_not_on_threads(
+    name: str, kernel: str, monkeypatch: pytest.MonkeyPatch, digits: Any
+) -> None:
+    results = []
+    for threads in ("1", "2", "5"):
+        monkeypatch.setenv(lanes.THREADS, threads)
+        results.append(run(lanes, variant(name), np.arange(33), digits[0][:20], digits[1][:20]))
+    for leaves in zip(*(jax.tree.leaves(r) for r in results), strict=True):
+        for other in leaves[1:]:
+            np.testing.assert_array_equal(leaves[0], other)
+
+
+@pytest.mark.parametrize("engine", ENGINE_NAMES)
+def test_two_calls_are_one(engine: str, digits: Any) -> None:
+    """A call leaves its arguments alone, and the same call gives the same bits."""
+    e, v, (images, labels) = load_engine(engine), variant("dropout"), digits
+    before = fresh(v, [1, 2])
+    kept = jax.tree.map(np.copy, before)
+    one, two = (e.train_epoch(v, before, images[:20], labels[:20], 1) for _ in range(2))
+    for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(two), strict=True):
+        np.testing.assert_array_equal(a, b)
+    for a, b in zip(jax.tree.leaves(before), jax.tree.leaves(kept), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def run(
+    engine: Any, v: Variant, seeds: np.ndarray, images: np.ndarray, labels: np.ndarray
+) -> tuple[Any, Any]:
+    after = engine.train_epoch(v, fresh(v, seeds), images, labels, 3)
+    return after, engine.evaluate(v, after.params, images, labels)
+
+
+# --- numbers that are none -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("engine", ENGINE_NAMES)
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("name", ["base", "dropout"])
+def test_a_bad_weight_harms_its_own_replica_only(engine: str, bad: float, name: str, digits: Any) -> None:
+    e, v, (images, labels) = load_engine(engine), variant(name), digits
+    images, labels = images[:20], labels[:20]
+    clean = fresh(v, [0, 1, 2])
+    poisoned = jax.tree.map(np.copy, clean)
+    for leaf in (poisoned.params["Dense_1"]["kernel"], poisoned.params["Conv_0"]["kernel"]):
+        leaf[1, ..., :] = bad
+    after, healthy = (e.train_epoch(v, s, images, labels, 1) for s in (poisoned, clean))
+    score, expected = (e.evaluate(v, s.params, images, labels) for s in (after, healthy))
+    assert not np.isfinite(score.loss[1])
+    assert set(np.unique(score.predictions)) <= set(range(10))
+    for a, b in zip(jax.tree.leaves((after, score)), jax.tree.leaves((healthy, expected)), strict=True):
+        np.testing.assert_array_equal(np.asarray(a)[[0, 2]], np.asarray(b)[[0, 2]])
+
+
+@needs_lanes
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("name", ["base", "softmax", "dropout"])
+def test_bad_numbers_are_scored_as_in_vmap(bad: float, name: str, kernel: str, digits: Any) -> None:
+    v, (images, labels) = variant(name), (digits[0][:20].copy(), digits[1][:20])
+    images[3, 5, 5] = images[7, 0, 0] = bad
+    before = fresh(v, [0, 1, 2, 3])
+    before.params["bias4"][1, 4] = bad
+    before.params["bias4"][2, [2, 6]] = np.nan
+    before.params["bias3"][3] = bad
+    ours, theirs = (e.evaluate(v, before.params, images, labels) for e in (lanes, vmap))
+    np.testing.assert_array_equal(ours.predictions, theirs.predictions)
+    np.testing.assert_array_equal(np.isfinite(ours.loss), np.isfinite(theirs.loss))
+
+
+@pytest.mark.parametrize("engine", ENGINE_NAMES)
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_bad_image_spoils_training(engine: str, bad: float, digits: Any) -> None:
+    e, (images, labels) = load_engine(engine), (digits[0][:20].copy(), digits[1][:20])
+    images[3] = bad
+    for name in ("base", "dropout"):
+        v = variant(name)
+        after = e.train_epoch(v, fresh(v, [0, 1, 2]), images, labels, 1)
+        assert not np.isfinite(e.evaluate(v, after.params, digits[0][:20], labels).loss).any()
+
+
+@needs_lanes
+def test_a_diverging_run_is_no_error(digits: Any) -> None:
+    v, (images, labels) = variant("softmax", activation="relu", learning_rate=1e6), digits
+    after = lanes.train_epoch(v, fresh(v, [0, 1]), images, labels, 1)
+    assert not np.isfinite(lanes.evaluate(v, after.params, images, labels).loss).any()
+
+
+@needs_lanes
+def test_silent_weights_do_not_slow_training(digits: Any) -> None:
+    """Moments of weights that get no gradient decay below 1e-38, where arithmetic is slow unless flushed to 0."""
+    v = variant("adamw", activation="relu")
+    before = fresh(v, [0])
+    before.params["bias1"][:] = -100  # no unit of H1 ever fires
+    for moment in ("mu", "nu"):
+        for leaf in jax.tree.leaves(optax.tree.get(before.optimizer, moment)):
+            leaf[:] = 2e-38
+    after = lanes.train_epoch(v, before, digits[0][:200], digits[1][:200], 1)
+    kernel = np.asarray(optax.tree.get(after.optimizer, "mu")["Conv_0"]["kernel"])
+    assert (kernel == 0).all()
+
+
+# --- wrong input ---------------------------------------------------------------------------------------------
+
+WRONG: dict[str, tuple[Any, str]] = {
+    "images of another size": (
+        lambda c: c | {"images": c["images"][:, :15]},
+        r"images are float32 \(20, 15, 16\)",
+    ),
+    "images in float64": (lambda c: c | {"images": c["images"].astype(np.float64)}, "images are float64"),
+    "no images": (lambda c: c | {"images": c["images"][:0], "labels": c["labels"][:0]}, "N from 1"),
+    "fewer labels": (
+        lambda c: c | {"labels": c["labels"][:5]},
+        r"labels are int32 \(5,\), should be int32 \(20,\)",
+    ),
+    "labels in int64": (lambda c: c | {"labels": c["labels"].astype(np.int64)}, "labels are int64"),
+    "a label of ten": (lambda c: c | {"labels": np.full(20, 10, np.int32)}, "labels go from 10 to 10"),
+}
+WRONG_PARAMS: dict[str, tuple[Any, str]] = {
+    "a missing leaf": (lambda p: {k: v for k, v in p.items() if k != "bias3"}, "is not this variant's tree"),
+    "a leaf of another shape": (
+        lambda p: p | {"bias3": p["bias3"][:, :29]},
+        r"\['bias3'\] is float32 \(2, 29\)",
+    ),
+    "a leaf in float64": (lambda p: p | {"bias3": p["bias3"].astype(np.float64)}, r"\['bias3'\] is float64"),
+    "fewer replicas in a leaf": (
+        lambda p: p | {"bias3": p["bias3"][:1]},
+        r"\['bias3'\] is float32 \(1, 30\)",
+    ),
+    "no replicas": (lambda p: jax.tree.map(lambda leaf: leaf[:0], p), "R the same from 1"),
+    "one replica without its axis": (lambda p: jax.tree.map(lambda leaf: leaf[0], p), "should be float32"),
+}
+
+
+@needs_lanes
+@pytest.mark.parametrize("case", WRONG)
+def test_wrong_digits_are_told(case: str, digits: Any) -> None:
+    change, message = WRONG[case]
+    v = variant("base")
+    before = fresh(v, [0, 1])
+    wrong = change({"images": digits[0][:20], "labels": digits[1][:20]})
+    with pytest.raises(ValueError, match=message):
+        lanes.train_epoch(v, before, wrong["images"], wrong["labels"], 1)
+    with pytest.raises(ValueError, match=message):
+        lanes.evaluate(v, before.params, wrong["images"], wrong["labels"])
+
+
+@needs_lanes
+@pytest.mark.parametrize("case", WRONG_PARAMS)
+def test_wrong_states_are_told(case: str, digits: Any) -> None:
+    change, message = WRONG_PARAMS[case]
+    v = variant("base")
+    before = fresh(v, [0, 1])
+    wrong = change(before.params)
+    with pytest.raises(ValueError, match=message):
+        lanes.evaluate(v, wrong, digits[0][:20], digits[1][:20])
+    with pytest.raises(ValueError, match="states"):
+        lanes.train_epoch(v, before._replace(params=wrong), digits[0][:20], digits[1][:20], 1)
+
+
+@needs_lanes
+def test_the_state_of_another_optimizer_is_told(digits: Any) -> None:
+    with pytest.raises(ValueError, match="not this variant's tree"):
+        lanes.train_epoch(variant("adamw"), states(variant("base"), [0]), digits[0][:20], digits[1][:20], 1)
+
+
+@needs_lanes
+def test_replicas_of_unequal_age_are_told(digits: Any) -> None:
+    v = variant("adamw")
+    before = fresh(v, [0, 1])
+    uneven = optax.tree.set(before.optimizer, count=np.array([0, 5], np.int32))
+    with pytest.raises(ValueError, match="0 to 5 updates"):
+        lanes.train_epoch(v, before._replace(optimizer=uneven), digits[0][:20], digits[1][:20], 1)
+
+
+@needs_lanes
+@pytest.mark.parametrize("value", ["0", "-1", "two", "1.5"])
+def test_a_wrong_number_of_threads_is_told(value: str, monkeypatch: pytest.MonkeyPatch, digits: Any) -> None:
+    monkeypatch.setenv(lanes.THREADS, value)
+    v = variant("base")
+    with pytest.raises(ValueError, match=f"LECUN1989_THREADS = '{value}' is not a number of cores"):
+        lanes.evaluate(v, fresh(v, [0]).params, digits[0][:20], digits[1][:20])
+
+
+@needs_lanes
+def test_digits_need_not_be_contiguous(digits: Any) -> None:
+    v = variant("base")
+    before, (images, labels) = fresh(v, [0]), digits
+    strided = lanes.evaluate(v, before.params, images[::-2], labels[::-2])
+    copied = lanes.evaluate(v, before.params, images[::-2].copy(), labels[::-2].copy())
+    np.testing.assert_array_equal(strided.predictions, copied.predictions)
+    assert strided.loss == copied.loss
+
+
+def test_the_environment_names_no_threads_by_default() -> None:
+    assert lanes.THREADS not in os.environ
+    assert lanes.threads() == 1

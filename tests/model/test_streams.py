@@ -1,0 +1,85 @@
+"""Random streams: pure functions of (seed, stream, epoch, step), and fair."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from model.streams import draw_kept, draw_shift, drop_threshold, epoch_key, stream_key
+
+seeds = st.integers(0, 2**32 - 1).map(np.uint32)
+
+
+def threefry(key: tuple[int, int], counter: tuple[int, int]) -> tuple[int, int]:
+    """Threefry-2x32 with 20 rounds from the paper (Salmon et al. 2011), in Python integers."""
+    mask = 2**32 - 1
+    schedule = (*key, key[0] ^ key[1] ^ 0x1BD11BDA)
+    a, b = (counter[0] + key[0]) & mask, (counter[1] + key[1]) & mask
+    for round_ in range(20):
+        turn = (13, 15, 26, 6, 17, 29, 16, 24)[round_ % 8]
+        a = (a + b) & mask
+        b = ((b << turn | b >> (32 - turn)) & mask) ^ a
+        if round_ % 4 == 3:
+            i = round_ // 4 + 1
+            a, b = (a + schedule[i % 3]) & mask, (b + schedule[(i + 1) % 3] + i) & mask
+    return a, b
+
+
+@settings(max_examples=10, deadline=None)
+@given(seeds, st.integers(1, 100_000), st.integers(0, 60_000))
+def test_draws_are_threefry_of_the_counters(seed: np.uint32, epoch: int, step: int) -> None:
+    """So that an engine in another language can make the same ones."""
+
+    def bits(stream: int, i: int) -> int:
+        key = (0, int(seed))
+        for number in (stream, epoch, step):
+            key = threefry(key, (0, number))
+        a, b = threefry(key, (0, i))
+        return a ^ b
+
+    shift = draw_shift(epoch_key(seed, "shift", jnp.int32(epoch)), jnp.int32(step), 3)
+    assert shift.tolist() == [bits(1, i) % 7 - 3 for i in (0, 1)]
+    kept = draw_kept(epoch_key(seed, "dropout", jnp.int32(epoch)), jnp.int32(step), 0.25)
+    assert kept.tolist() == [bits(2, i) >= 2**30 for i in range(192)]
+
+
+def test_streams_epochs_and_seeds_have_keys_of_their_own() -> None:
+    keys = {
+        tuple(jax.random.key_data(epoch_key(np.uint32(seed), stream, epoch)).tolist())
+        for seed in (0, 1, 2**32 - 1)
+        for stream in ("init", "shift", "dropout")
+        for epoch in (1, 2, 80)
+    }
+    assert len(keys) == 27
+    assert stream_key(np.uint32(3), "init") != stream_key(np.uint32(4), "init")
+
+
+@pytest.mark.parametrize("largest", [1, 3, 8])
+def test_each_shift_is_as_likely_as_the_next(largest: int) -> None:
+    key = epoch_key(np.uint32(5), "shift", 1)
+    shifts = np.asarray(jax.vmap(lambda step: draw_shift(key, step, largest))(jnp.arange(20_000)))
+    sides = 2 * largest + 1
+    counts = np.bincount(((shifts[:, 0] + largest) * sides + shifts[:, 1] + largest), minlength=sides**2)
+    assert len(counts) == sides**2  # rows and columns are drawn apart, none beyond the largest
+    assert stats.chisquare(counts).pvalue > 1e-4
+
+
+@pytest.mark.parametrize("rate", [0.01, 0.25, 0.9])
+def test_units_are_dropped_at_the_rate_asked_for(rate: float) -> None:
+    key = epoch_key(np.uint32(6), "dropout", 1)
+    kept = np.asarray(jax.vmap(lambda step: draw_kept(key, step, rate))(jnp.arange(2000)))
+    dropped = int((~kept).sum())
+    assert stats.binomtest(dropped, kept.size, rate).pvalue > 1e-4
+    by_unit = (~kept).sum(axis=0)
+    assert (
+        stats.chisquare(by_unit).pvalue > 1e-4 or rate == 0.9
+    )  # 0.9: not a chi-square's large numbers of kept
+    assert stats.chisquare(kept.sum(axis=0)).pvalue > 1e-4 or rate != 0.9
+
+
+def test_nothing_is_dropped_at_rate_zero() -> None:
+    assert drop_threshold(0.0) == 0
+    assert draw_kept(epoch_key(np.uint32(6), "dropout", 1), 0, 0.0).all()

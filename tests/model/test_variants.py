@@ -1,0 +1,147 @@
+"""The table of variants: what counts as the same mathematics, and what a wrong word is answered with."""
+
+import subprocess
+import sys
+from dataclasses import asdict, replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from model.variants import OVERRIDABLE, RECIPES, VARIANTS, Variant, variant
+
+numbers = {
+    "learning_rate": st.floats(1e-6, 1e6),
+    "final_fraction": st.floats(0, 1),
+    "weight_decay": st.floats(0, 1e6),
+    "epochs": st.integers(1, 100_000),
+    "shift": st.integers(0, 8),
+    "dropout": st.floats(0, 0.99),
+    "output_bias": st.floats(-1e6, 1e6),
+    "activation": st.sampled_from(["tanh", "relu"]),
+    "output": st.sampled_from(["tanh", "linear"]),
+    "objective": st.sampled_from(["squared", "cross_entropy"]),
+    "optimizer": st.sampled_from(["sgd", "adamw"]),
+    "fall": st.sampled_from(["none", "step", "epoch"]),
+    "init": st.sampled_from(["flax", "notebook", "karpathy", "paper"]),
+}
+one_override = st.sampled_from(sorted(numbers)).flatmap(lambda f: st.tuples(st.just(f), numbers[f]))
+named = st.tuples(st.sampled_from(sorted(VARIANTS)), st.sampled_from(sorted(RECIPES)))
+
+# Written down once: a digest that moves makes every stored result somebody else's.
+DIGESTS = {
+    ("base", "flax"): "e68e20d55ee0340a",
+    ("softmax", "flax"): "b945a14d969f3665",
+    ("adamw", "flax"): "afb8fdb09eac809b",
+    ("augment", "flax"): "2f42ffbd8fa44f03",
+    ("dropout", "flax"): "88aa76845ee84081",
+    ("dropout", "karpathy"): "5a2b22d7e8261be5",
+}
+
+
+@pytest.mark.parametrize(("name", "recipe"), DIGESTS)
+def test_digests_do_not_move(name: str, recipe: str) -> None:
+    assert variant(name, recipe).digest[:16] == DIGESTS[name, recipe]
+
+
+def test_the_five_variants_tell_the_story() -> None:
+    assert list(VARIANTS) == ["base", "softmax", "adamw", "augment", "dropout"]
+    assert [v.epochs for v in VARIANTS.values()] == [23, 23, 46, 60, 80]
+    changes = [
+        {f for f in OVERRIDABLE if getattr(a, f) != getattr(b, f)}
+        for a, b in zip(list(VARIANTS.values()), list(VARIANTS.values())[1:], strict=False)
+    ]
+    assert changes == [
+        {"output", "objective", "learning_rate", "output_bias"},
+        {"optimizer", "learning_rate", "fall", "final_fraction", "weight_decay", "epochs"},
+        {"shift", "epochs"},
+        {"activation", "dropout", "epochs"},
+    ]
+
+
+def test_recipes_differ_in_what_their_authors_did() -> None:
+    assert [variant("adamw", r).weight_decay for r in RECIPES] == [1e-4, 1e-4, 1e-2]
+    assert [variant("adamw", r).fall for r in RECIPES] == ["step", "step", "epoch"]
+    assert [variant("softmax", r).output_bias for r in RECIPES] == [0, -1, 0]
+    assert [variant("base", r).output_bias for r in RECIPES] == [-1, -1, -1]
+    assert [variant("base", r).init for r in RECIPES] == ["flax", "notebook", "karpathy"]
+
+
+@given(named, one_override)
+def test_an_override_moves_the_digest_and_the_name_or_is_none(which: Any, override: tuple[str, Any]) -> None:
+    (name, recipe), (field, value) = which, override
+    plain, changed = variant(name, recipe), variant(name, recipe, **{field: value})
+    if getattr(plain, field) == value:
+        assert changed == plain
+    else:
+        assert changed.digest != plain.digest
+        assert changed.name.startswith(f"{plain.name},{field}=")
+        assert getattr(changed, field) == value
+    assert changed.label.endswith(f"-{changed.digest[:8]}")
+    assert "=" not in changed.label  # it names a folder
+
+
+@given(named, one_override, one_override)
+def test_the_order_of_overrides_does_not_matter(which: Any, a: Any, b: Any) -> None:
+    one, other = dict([a, b]), dict([b, a])
+    if one == other:
+        assert variant(*which, **one) == variant(*which, **other)
+
+
+@given(named, one_override)
+def test_names_are_no_part_of_the_digest(which: Any, override: Any) -> None:
+    v = variant(*which, **dict([override]))
+    assert replace(v, name="another", recipe="other").digest == v.digest
+    assert Variant(**asdict(v)) == v
+    assert hash(v) == hash(Variant(**asdict(v)))
+
+
+def test_whole_numbers_may_be_written_in_other_ways() -> None:
+    plain = variant("base", epochs=7, learning_rate=1)
+    for epochs in ("7", 7.0, "7.0"):
+        assert variant("base", epochs=epochs, learning_rate="1.0") == plain
+
+
+WRONG = {
+    "variant": (("bsae", "flax", {}), "unknown variant 'bsae': did you mean 'base'?"),
+    "far-off variant": (("xyz", "flax", {}), "unknown variant 'xyz': choose from base, softmax,"),
+    "recipe": (("base", "flacks", {}), "unknown recipe 'flacks': did you mean 'flax'?"),
+    "field": (
+        ("base", "flax", {"learningrate": 1}),
+        "unknown hyper-parameter 'learningrate': did you mean 'learning_rate'?",
+    ),
+    "choice": (
+        ("base", "flax", {"activation": "thanh"}),
+        "activation = 'thanh' is unknown: did you mean 'tanh'?",
+    ),
+    "word": (("base", "flax", {"shift": "many"}), "shift = 'many' is not a number"),
+    "fraction": (("base", "flax", {"epochs": 2.5}), "epochs = 2.5 is not a whole number"),
+    "infinity": (
+        ("base", "flax", {"learning_rate": float("inf")}),
+        "learning_rate = inf is not a finite number",
+    ),
+    "range": (
+        ("base", "flax", {"dropout": 1.5}),
+        "dropout = 1.5 is out of range: give a number from 0 to 0.99",
+    ),
+    "no steps": (("base", "flax", {"learning_rate": 0}), "learning_rate = 0 trains nothing"),
+    "no epochs": (("base", "flax", {"epochs": 0}), "epochs = 0 is out of range"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_wrong_words_are_answered_with_right_ones(case: str) -> None:
+    (name, recipe, overrides), message = WRONG[case]
+    with pytest.raises(ValueError) as told:  # noqa: PT011
+        variant(name, recipe, **overrides)
+    assert message in str(told.value)
+    assert "\n" not in str(told.value)
+
+
+def test_the_table_needs_only_the_standard_library() -> None:
+    code = (
+        "import sys, model.variants; print([m for m in ('jax', 'numpy', 'flax', 'ray') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

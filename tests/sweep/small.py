@@ -1,0 +1,36 @@
+"""A sweep on real digits that is small enough to run many times in a test."""
+
+import pandas as pd
+
+from sweep.driver import Settings, run
+from sweep.schema import EPOCHS
+from sweep.spec import SweepSpec, parse
+from sweep.store import Store
+
+DIGITS = {"name": "mnist5k", "n_train": 120, "n_test": 60}
+
+
+def small_spec(**changes) -> SweepSpec:
+    fields = {
+        "variants": "base,dropout",
+        "seeds": "0:6",
+        "set": {"epochs": 3},
+        "dataset": DIGITS,
+        "engine": "vmap",
+        "shard_width": 4,
+    }
+    return parse(fields | changes)
+
+
+def run_inline(root, spec: SweepSpec | None = None, **settings):
+    return run(spec or small_spec(), Store(str(root)), Settings(executor="inline", **settings))
+
+
+def rows(root) -> pd.DataFrame:
+    """What the numbers are, whatever the files: sorted rows without their provenance."""
+    frame = Store(str(root)).epochs()[EPOCHS.names].astype({"variant": str, "dataset": str, "recipe": str})
+    return frame.sort_values(["variant", "seed", "epoch"], ignore_index=True)
+
+
+def assert_same_rows(left: pd.DataFrame, right: pd.DataFrame) -> None:
+    pd.testing.assert_frame_equal(left, right, check_exact=True, check_categorical=False)

@@ -1,0 +1,167 @@
+"""The commands as a user types them: wrong input gives one line and exit code 2, and changes nothing."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.sweep.small import run_inline, small_spec
+
+
+def sweep(*arguments, cwd=None, **environment):
+    return subprocess.run(
+        [sys.executable, "-m", "sweep", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env=os.environ | environment,
+        check=False,
+        timeout=120,
+    )
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    path = tmp_path_factory.mktemp("cli") / "results"
+    run_inline(path, small_spec(seeds="0:3", set={"epochs": 1}))
+    return path
+
+
+def listing(folder: Path) -> dict[str, bytes]:
+    return {str(p): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+WRONG = {
+    "unknown variant": (["run", "--variants", "bas"], "did you mean 'base'"),
+    "unknown recipe": (["run", "--recipe", "karpaty"], "did you mean 'karpathy'"),
+    "bad seed range": (["run", "--seeds", "5:2"], "holds no seed"),
+    "seeds in words": (["run", "--seeds", "ten"], "0:64"),
+    "negative learning rate": (["run", "--set", "learning_rate=-1"], "out of range"),
+    "unknown hyper-parameter": (["run", "--set", "lerning_rate=1"], "did you mean 'learning_rate'"),
+    "a set without values": (["run", "--set", "learning_rate"], "learning_rate=0.01,0.03"),
+    "no epochs": (["run", "--epochs", "0"], "epochs = 0"),
+    "unknown engine": (["run", "--engine", "lanse"], "did you mean 'lanes'"),
+    "unknown data set": (["run", "--dataset", "mnits"], "did you mean 'mnist'"),
+    "unknown preset": (["run", "quickstrat"], "did you mean 'quickstart'"),
+    "missing spec": (["run", "nowhere.yaml"], "there is no such file"),
+    "broken YAML": (["run", "broken.yaml"], "broken YAML in line"),
+    "unknown key": (["run", "key.yaml"], "unknown key 'variant'"),
+    "a list for a spec": (["run", "list.yaml"], "a spec is a mapping"),
+    "a width of zero": (["run", "--shard-width", "0"], "shard_width"),
+    "unknown option": (["run", "--sedes", "3"], "No such option"),
+    "unknown executor": (["run", "--executor", "slurm"], "slurm"),
+    "unknown command": (["runn"], "No such command"),
+    "a root that is a file": (["run", "--root", "list.yaml"], "is a file"),
+    "a root of other things": (["run", "--root", "."], "not a sweep's"),
+    "a root that cannot be made": (
+        ["run", "--executor", "inline", "--root", "/proc/results"],
+        "cannot be written",
+    ),
+    "status of nothing": (["status", "--root", "nothing"], "no sweep was ever run here"),
+    "table of nothing": (["table", "--root", "nothing"], "no sweep was ever run here"),
+    "a replay never printed": (["replay", "adamw"], "choose from"),
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    path = tmp_path_factory.mktemp("wrong")
+    (path / "broken.yaml").write_text("variants: [base\nseeds: 3")
+    (path / "key.yaml").write_text("variant: base")
+    (path / "list.yaml").write_text("- base")
+    return path
+
+
+@pytest.mark.parametrize(("arguments", "message"), WRONG.values(), ids=WRONG)
+def test_wrong_input_gives_one_line_and_exit_code_2(folder, arguments, message):
+    before = listing(folder)
+    run = sweep(*arguments, cwd=folder)
+    assert run.returncode == 2, run.stderr
+    assert message in " ".join(run.stderr.split())
+    assert "Traceback" not in run.stderr
+    if "No such" not in message and message != "slurm":  # those are the option parser's, in a box
+        assert len(run.stderr.strip().splitlines()) == 1
+    assert listing(folder) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["table", "sumary"], "did you mean 'summary'"),
+        (["table", "--variants", "bse"], "bse"),
+        (["table", "--seeds", "100:200"], "seeds 100:200"),
+        (["table", "--format", "parquet"], "--out"),
+    ],
+)
+def test_wrong_table_requests(root, arguments, message):
+    before = listing(root)
+    run = sweep(*arguments, "--root", root)
+    assert run.returncode == 2, run.stderr
+    assert message in run.stderr
+    assert len(run.stderr.strip().splitlines()) == 1
+    assert listing(root) == before
+
+
+def test_a_truncated_file_in_the_root(root, tmp_path):
+    os.system(f"cp -r '{root}' '{tmp_path}/results'")
+    path = next((tmp_path / "results" / "epochs").rglob("*.parquet"))
+    path.write_bytes(path.read_bytes()[:200])
+    before = listing(tmp_path)
+    for command in (["table"], ["status"], ["run", "--seeds", "0:9", "--executor", "inline"]):
+        run = sweep(*command, "--root", tmp_path / "results")
+        assert run.returncode == 2, run.stderr
+        assert path.name in run.stderr
+        assert len(run.stderr.strip().splitlines()) == 1
+    assert listing(tmp_path) == before
+
+
+def test_missing_digits_without_a_network_are_explained(tmp_path):
+    run = sweep(
+        "run",
+        "--dataset",
+        "usps",
+        "--manual-dir",
+        tmp_path,
+        "--root",
+        tmp_path / "r",
+        TFDS_DATA_DIR=str(tmp_path),
+    )
+    if run.returncode == 0:
+        pytest.skip("the network served the digits")
+    assert run.returncode == 2
+    assert "zip.train.gz" in run.stderr
+    assert not (tmp_path / "r").exists()
+
+
+def test_dry_run_writes_nothing(tmp_path):
+    run = sweep("run", "quickstart", "--dry-run", "--root", tmp_path / "r")
+    assert run.returncode == 0
+    assert "80 of 80 runs would be trained" in run.stdout
+    assert not (tmp_path / "r").exists()
+
+
+@pytest.mark.parametrize("name", ["summary", "wide", "curve"])
+@pytest.mark.parametrize("format", ["text", "csv", "markdown", "json"])
+def test_tables_in_every_format(root, name, format):
+    run = sweep("table", name, "--format", format, "--root", root)
+    assert run.returncode == 0, run.stderr
+    assert "base" in run.stdout
+
+
+def test_a_finished_root_is_left_alone(root):
+    before = listing(root)
+    arguments = ["--variants", "base,dropout", "--seeds", "0:3", "--epochs", "1", "--engine", "vmap"]
+    spec = root.parent / "small.yaml"
+    spec.write_text("dataset: {name: mnist5k, n_train: 120, n_test: 60}")
+    run = sweep("run", spec, *arguments, "--root", root)
+    assert run.returncode == 0, run.stderr
+    assert "nothing to train" in run.stderr
+    assert listing(root) == before
+
+
+def test_status_counts_runs(root):
+    run = sweep("status", "--root", root)
+    assert run.returncode == 0
+    assert "no driver is at work here" in run.stdout
