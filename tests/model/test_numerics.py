@@ -1,6 +1,7 @@
 """The numerics of a process: a known wrong sum of jaxlib 0.10.2, and the settings that avoid it."""
 
 import os
+import platform
 import subprocess
 import sys
 
@@ -32,11 +33,13 @@ def test_the_sum_is_right_as_configured() -> None:
     assert python("from model.numerics import configure; configure('cpu')\n" + WRONG_SUM) == str(2**30)
 
 
+@pytest.mark.skipif(
+    jax.__version_info__ != (0, 10, 2) or platform.machine() != "x86_64",
+    reason="only known of jaxlib 0.10.2 on x86",
+)
 def test_the_sum_is_wrong_without() -> None:
-    """Else the test above says nothing."""
-    if jax.__version_info__ != (0, 10, 2) or python(WRONG_SUM, JAX_PLATFORMS="cpu") == str(2**30):
-        pytest.skip("this jaxlib, or this processor, does not show the fault")
-    assert python(WRONG_SUM, JAX_PLATFORMS="cpu") == "1071645696"
+    """Else the test above says nothing. How wrong depends on the processor."""
+    assert python(WRONG_SUM, JAX_PLATFORMS="cpu") != str(2**30)
 
 
 def test_this_process_runs_with_the_settings() -> None:
