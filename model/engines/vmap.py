@@ -6,7 +6,7 @@ One compilation serves each variant, whatever the shard.
 """
 
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import jax
@@ -26,7 +26,7 @@ def unsupported(variant: Variant | None = None) -> None:
 
 def init(variant: Variant, seeds: np.ndarray) -> ReplicaState:
     """Fresh replicas, for any engine. seeds: [R] uint32; leaves [R, …]."""
-    return _in_blocks(lambda block: _init(variant, block), jnp.asarray(seeds, jnp.uint32))
+    return _in_blocks(_init_program(variant), jnp.asarray(seeds, jnp.uint32))
 
 
 def train_epoch(
@@ -44,9 +44,11 @@ def evaluate(variant: Variant, params: Params, images: np.ndarray, labels: np.nd
     return jax.tree.map(np.asarray, _in_blocks(lambda block: _evaluate(variant, block, *digits), params))
 
 
-@partial(jax.jit, static_argnums=0)
-def _init(variant: Variant, seeds: jax.Array) -> ReplicaState:
-    return jax.vmap(partial(training.init, variant))(seeds)
+@cache
+def _init_program(variant: Variant) -> Callable[[jax.Array], ReplicaState]:
+    # Optimising the draws takes XLA's CPU back end four seconds, making them a millisecond.
+    options = {"xla_backend_optimization_level": 0} if jax.default_backend() == "cpu" else None
+    return jax.jit(jax.vmap(partial(training.init, variant)), compiler_options=options)
 
 
 @partial(jax.jit, static_argnums=0)

@@ -16,7 +16,6 @@ def small_spec(**changes) -> SweepSpec:
         "seeds": "0:6",
         "set": {"epochs": 3},
         "dataset": DIGITS,
-        "engine": "vmap",
         "shard_width": 4,
     }
     return parse(fields | changes)

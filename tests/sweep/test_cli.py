@@ -150,15 +150,18 @@ def test_tables_in_every_format(root, name, format):
     assert "base" in run.stdout
 
 
-def test_a_finished_root_is_left_alone(root):
-    before = listing(root)
-    arguments = ["--variants", "base,dropout", "--seeds", "0:3", "--epochs", "1", "--engine", "vmap"]
-    spec = root.parent / "small.yaml"
-    spec.write_text("dataset: {name: mnist5k, n_train: 120, n_test: 60}")
-    run = sweep("run", spec, *arguments, "--root", root)
-    assert run.returncode == 0, run.stderr
-    assert "nothing to train" in run.stderr
-    assert listing(root) == before
+def test_a_finished_root_is_left_alone(tmp_path):
+    (tmp_path / "spec.yaml").write_text(
+        "variants: base\nseeds: 0:2\nset: {epochs: 1}\ndataset: {name: mnist5k, n_train: 120, n_test: 60}"
+    )
+    first = sweep("run", "spec.yaml", "--executor", "inline", cwd=tmp_path)
+    assert first.returncode == 0, first.stderr
+    assert "2 runs trained" in first.stderr
+    before = listing(tmp_path)
+    again = sweep("run", "spec.yaml", cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
+    assert "nothing to train: all 2 runs are there already" in again.stderr
+    assert listing(tmp_path) == before
 
 
 def test_status_counts_runs(root):

@@ -17,7 +17,7 @@ from tests.sweep.small import assert_same_rows, rows, run_inline, small_spec
 SPEC = """
 variants: [base, dropout]
 seeds: 0:6
-set: {epochs: 120}
+set: {epochs: 50}
 dataset: {name: mnist5k, n_train: 600, n_test: 60}
 shard_width: 4
 """

@@ -33,7 +33,7 @@ def finished(messages):
 
 
 def test_a_shard_tells_its_story_in_order(digits):
-    messages = list(run_shard(shard_of(), digits, "vmap", checkpoint_seconds=0))
+    messages = list(run_shard(shard_of(), digits, "auto", checkpoint_seconds=0))
     assert [type(m) for m in messages] == [Started, Progress, Progress, Progress, Finished]
     assert [m.epoch for m in messages[1:4]] == [1, 2, 3]
     assert [m.checkpoint is not None for m in messages[1:4]] == [True, True, False]
@@ -44,9 +44,9 @@ def test_a_shard_tells_its_story_in_order(digits):
 @pytest.mark.parametrize("name", ["base", "dropout"])
 def test_resumed_equals_uninterrupted_bit_for_bit(digits, name):
     shard = Shard(Cell(variant(name, epochs=3), "mnist5k", "d" * 64), range(3))
-    whole = list(run_shard(shard, digits, "vmap", checkpoint_seconds=0))
+    whole = list(run_shard(shard, digits, "auto", checkpoint_seconds=0))
     for message in whole[1:3]:
-        resumed = list(run_shard(shard, digits, "vmap", resume_from=message.checkpoint))
+        resumed = list(run_shard(shard, digits, "auto", resume_from=message.checkpoint))
         assert resumed[0].epoch == message.epoch
         assert finished(resumed).epochs.equals(finished(whole).epochs)
         assert finished(resumed).labels.equals(finished(whole).labels)
@@ -58,7 +58,7 @@ def test_a_damaged_checkpoint_is_never_believed(digits, data):
     shard = shard_of(epochs=2, shift=0, dropout=0)
     fresh = vmap.init(shard.cell.variant, np.array(shard.seeds, np.uint32))
     whole = next(
-        m for m in run_shard(shard, digits, "vmap", checkpoint_seconds=0) if isinstance(m, Progress)
+        m for m in run_shard(shard, digits, "auto", checkpoint_seconds=0) if isinstance(m, Progress)
     ).checkpoint
     place = data.draw(st.integers(0, len(whole) - 1))
     if data.draw(st.booleans()):
@@ -67,16 +67,19 @@ def test_a_damaged_checkpoint_is_never_believed(digits, data):
         damaged = (
             whole[:place] + bytes([whole[place] ^ (1 << data.draw(st.integers(0, 7)))]) + whole[place + 1 :]
         )
-    loaded = checkpoint.load(damaged, fresh)
+    loaded = checkpoint.load(damaged, fresh, shard.name)
     if loaded is not None:  # the flip lay where no content is
-        intact = checkpoint.load(whole, fresh)
+        intact = checkpoint.load(whole, fresh, shard.name)
         np.testing.assert_array_equal(loaded.states.params["bias1"], intact.states.params["bias1"])
         assert loaded.epoch == intact.epoch
 
 
 def test_a_diverged_replica_is_a_result(digits):
-    wild = Shard(Cell(variant("softmax", epochs=2, learning_rate=1e5), "mnist5k", "d" * 64), range(2))
-    table = finished(run_shard(wild, digits, "vmap"))
+    wild = Shard(
+        Cell(variant("softmax", activation="relu", epochs=2, learning_rate=1e6), "mnist5k", "d" * 64),
+        range(2),
+    )
+    table = finished(run_shard(wild, digits, "auto"))
     frame = table.epochs.to_pandas()
     assert (frame["status"] == "diverged").all()
     assert frame[["test_misses", "test_loss", "test_error", "train_misses"]].isna().all(axis=None)
