@@ -12,6 +12,8 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from sweep.cluster import commands as on_clusters
+
 app = typer.Typer(
     help="How much does the seed matter? Seed sweeps of the first convolutional network trained on real data.",
     no_args_is_help=True,
@@ -19,6 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+on_clusters.register(app)
 
 WRONG_REQUEST, FAILED, INTERRUPTED = 2, 1, 130
 

@@ -1,0 +1,1 @@
+"""Sweeps on a Ray cluster: its file checked, sweeps submitted as Ray jobs, watched and fetched."""
