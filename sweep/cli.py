@@ -122,8 +122,8 @@ def run(
         manual_dir=manual_dir,
     )
     again = " ".join(["sweep", *sys.argv[1:]])
-    failed = _train([wanted], store, settings, again)
-    _print_summary(store, [wanted])
+    failed = train([wanted], store, settings, again)
+    print_summary(store, [wanted])
     raise SystemExit(FAILED if failed else 0)
 
 
@@ -145,14 +145,17 @@ def resume(
     store = _existing(root)
     specs = [spec for spec, _ in recorded_sweeps(store).values()]
     settings = Settings(executor=executor.value, address=address, workers=workers, manual_dir=manual_dir)
-    failed = _train(specs, store, settings, f"sweep resume --root {root}")
-    _print_summary(store, specs)
+    failed = train(specs, store, settings, f"sweep resume --root {root}")
+    print_summary(store, specs)
     raise SystemExit(FAILED if failed else 0)
 
 
 @app.command()
-def status(root: RootOption = "results") -> None:
+def status(root: RootOption = "results", address: on_clusters.AddressOption = None) -> None:
     """What is done, running, missing, diverged and failed, from the store alone; also while a sweep runs."""
+    if address is not None:
+        on_clusters.ask("status", address, root)
+        return
     from rich.table import Table
 
     from sweep import lease
@@ -324,7 +327,7 @@ def _existing(root: str) -> Any:
     return store
 
 
-def _train(specs: list[Any], store: Any, settings: Any, again: str) -> bool:
+def train(specs: list[Any], store: Any, settings: Any, again: str) -> bool:
     """Run specs one after the other; true when a shard failed."""
     from sweep.driver import run as drive
     from sweep.progress import Display
@@ -364,7 +367,7 @@ def _sigterm_as_interrupt() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _print_summary(store: Any, specs: list[Any]) -> None:
+def print_summary(store: Any, specs: list[Any]) -> None:
     from sweep.analysis.format import render
     from sweep.analysis.frames import make_table
 

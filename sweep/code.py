@@ -1,14 +1,19 @@
 """Which code made a number: version and, in a checkout, the commit."""
 
+import os
 import subprocess
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+CODE = "LECUN1989_CODE"  # environment of a submitted job: the code's name where it was submitted
+
 
 @cache
 def code_id() -> str:
     """ "0.1.0+1a2b3c4d", with ".dirty" when the checkout has changes; the version alone outside one."""
+    if CODE in os.environ:
+        return os.environ[CODE]
     try:
         release = version("lecun1989-sweep")
     except PackageNotFoundError:  # code shipped to a cluster without being installed

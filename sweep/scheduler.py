@@ -24,6 +24,7 @@ from ray.exceptions import (
     WorkerCrashedError,
 )
 
+from sweep.cluster import native
 from sweep.messages import Digits, Failed, Message, Note
 from sweep.plan import Shard
 
@@ -181,6 +182,7 @@ def _run(
 
     # One core a shard: `num_cpus=1` is what the task was given. A task for the CPU must not touch a GPU.
     configure(platform="cpu" if device == "cpu" else None, threads=1)
+    native.provide()
     from sweep.worker import run_shard
 
     yield from run_shard(shard, digits, engine, resume_from, checkpoint_seconds)

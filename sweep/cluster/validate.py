@@ -27,36 +27,17 @@ _TPUS = {
     "v6e": ("v2-alpha-tpuv6e", 8, 1),
 }
 _HOST_CHIPS = 4  # of each machine of a slice that is larger than one machine
+# fmt: off
 _TPU_KEYS = [
-    "acceleratorType",
-    "acceleratorConfig",
-    "runtimeVersion",
-    "schedulingConfig",
-    "serviceAccounts",
-    "networkConfig",
-    "metadata",
-    "labels",
-    "tags",
-    "dataDisks",
-    "description",
-    "shieldedInstanceConfig",
+    "acceleratorType", "acceleratorConfig", "runtimeVersion", "schedulingConfig", "serviceAccounts",
+    "networkConfig", "metadata", "labels", "tags", "dataDisks", "description", "shieldedInstanceConfig",
 ]
 _MACHINE_KEYS = [
-    "machineType",
-    "disks",
-    "scheduling",
-    "metadata",
-    "guestAccelerators",
-    "networkInterfaces",
-    "serviceAccounts",
-    "labels",
-    "tags",
-    "minCpuPlatform",
-    "shieldedInstanceConfig",
-    "reservationAffinity",
-    "description",
-    "canIpForward",
+    "machineType", "disks", "scheduling", "metadata", "guestAccelerators", "networkInterfaces",
+    "serviceAccounts", "labels", "tags", "minCpuPlatform", "shieldedInstanceConfig",
+    "reservationAffinity", "description", "canIpForward",
 ]
+# fmt: on
 _TPU_SCHEDULING = ("spot", "preemptible", "reserved")
 _GPU_MACHINES = {"g2-standard-4": 1, "g2-standard-8": 1, "g2-standard-12": 1, "g2-standard-16": 1}
 _GPU_MACHINES |= {f"a2-highgpu-{n}g": n for n in (1, 2, 4, 8)} | {f"a3-highgpu-{n}g": n for n in (1, 2, 4, 8)}
@@ -78,7 +59,7 @@ def validate(path: Path) -> Findings:
     Raises:
       SpecError: there is no such file, or it is no YAML mapping.
     """
-    config = _read(path)
+    config = read(path)
     if problem := _against_schema(config):
         return Findings([problem])
     kind = config["provider"]["type"]
@@ -99,7 +80,12 @@ def validate(path: Path) -> Findings:
     return found
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read(path: Path) -> dict[str, Any]:
+    """A cluster file as plain data.
+
+    Raises:
+      SpecError: there is no such file, or it is no YAML mapping.
+    """
     try:
         config = yaml.safe_load(path.read_text())
     except FileNotFoundError:

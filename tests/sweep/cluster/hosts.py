@@ -1,0 +1,125 @@
+"""Hosts without a network: stand-ins for ssh and rsync that run each command here, in a home folder for each address.
+
+`ray up` is real, and so are Ray's head, its autoscaler, its workers and the token that they share. Of the cluster
+file, only the addresses and ports are others, and the installation of packages is left out: a host's environment is
+the one that runs the tests.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import yaml
+
+HERE = Path(__file__).parents[3]
+MARK = "LECUN1989_TEST_HOST"  # environment of every process of a host: its home folder
+
+SSH = """#!{python}
+# ssh [options] user@address command: the command, in the address' home.
+import os, sys
+arguments = sys.argv[1:]
+while arguments and arguments[0].startswith("-"):
+    arguments = arguments[2 if arguments[0] in ("-o", "-i", "-L", "-p") else 1:]
+target, *command = arguments
+home = os.path.join({folder!r}, "hosts", target.rpartition("@")[2])
+os.makedirs(os.path.join(home, "sweep-venv"), exist_ok=True)
+if not os.path.lexists(os.path.join(home, "sweep-venv", "bin")):
+    os.symlink({folder!r} + "/bin", os.path.join(home, "sweep-venv", "bin"))
+kept = {{k: os.environ[k] for k in ("LANG", "TFDS_DATA_DIR", "TMPDIR") if k in os.environ}}
+environment = kept | {{"HOME": home, {mark!r}: home, "PATH": {folder!r} + "/bin:/usr/local/bin:/usr/bin:/bin"}}
+os.chdir(home)
+os.execve("/bin/bash", ["bash", "-c", " ".join(command)], environment)
+"""
+
+# Ray asks for `rsync [options] -e "ssh …" [filters] source target`; one of the two is user@address:path.
+RSYNC = """#!{python}
+import os, shutil, sys
+words = sys.argv[1:]
+skipped = [words[i + 1] for i, word in enumerate(words) if word == "--exclude"]
+source, target = words[-2:]
+def place(name):
+    host, colon, path = name.partition(":")
+    if not colon or "@" not in host:
+        return name
+    home = os.path.join({folder!r}, "hosts", host.rpartition("@")[2])
+    return os.path.join(home, path[2:] if path.startswith("~/") else path.lstrip("/"))
+inside = source.endswith("/")
+source, target = place(source), place(target)
+if os.path.isdir(source):
+    target = target if inside else os.path.join(target, os.path.basename(source))
+    shutil.copytree(source, target, dirs_exist_ok=True, ignore=shutil.ignore_patterns(*skipped))
+else:
+    os.makedirs(os.path.dirname(target), exist_ok=True)
+    shutil.copy(source, os.path.join(target, os.path.basename(source)) if os.path.isdir(target) else target)
+"""
+
+# `ray stop` ends every Ray of a machine; a host of ours ends its own.
+RAY = """#!/bin/bash
+if [ "$1" = stop ]; then cd {here}; exec {python} -m tests.sweep.cluster.hosts "$HOME"; fi
+exec {python} {bin}/ray "$@"
+"""
+
+# What an installation would leave behind besides packages: the native engine.
+UV = """#!/bin/bash
+cp {here}/model/engines/lanes/kernel.so ~/sweep/model/engines/lanes/ || true
+"""
+
+PYTHON = """#!/bin/bash
+exec {python} "$@"
+"""
+
+
+def write_stand_ins(folder: Path) -> Path:
+    """Programs `ssh`, `rsync`, `ray` and `uv` in a folder to be put first on PATH."""
+    programs = {"ssh": SSH, "rsync": RSYNC, "ray": RAY, "python": PYTHON, "uv": UV}
+    (folder / "bin").mkdir()
+    python = Path(sys.executable)
+    fields = {"python": python, "bin": python.parent, "folder": str(folder), "here": HERE, "mark": MARK}
+    for name, text in programs.items():
+        (folder / "bin" / name).write_text(text.format(**fields))
+        (folder / "bin" / name).chmod(0o755)
+    return folder / "bin"
+
+
+def own_machines(folder: Path, port: int, dashboard: int) -> Path:
+    """The shipped cluster-local.yaml for addresses of this machine, with its own ports."""
+    text = (HERE / "cluster-local.yaml").read_text()
+    config = yaml.safe_load(text.replace("6379", str(port)))
+    config["cluster_name"] = f"test-{port}"
+    config["provider"] |= {"head_ip": "127.0.0.1", "worker_ips": ["127.0.0.2"]}
+    config["auth"] = {"ssh_user": "tester"}
+    token = folder / "token"
+    config["file_mounts"] = {"~/.ray/auth_token": str(token), "~/sweep": str(HERE)}
+    config["rsync_exclude"] += ["tests", "docs", "benchmarks"]
+    start = config["head_start_ray_commands"]
+    start[-1] = start[-1].replace("ray start", f"ray start --num-cpus=1 --dashboard-port={dashboard}")
+    work = config["worker_start_ray_commands"]
+    work[-1] = work[-1].replace("ray start", "ray start --num-cpus=1")
+    path = folder / "cluster.yaml"
+    path.write_text(yaml.safe_dump(config))
+    return path
+
+
+def end_host(home: str) -> None:
+    """End every process of a host but the caller's own."""
+    here = {os.getpid(), *(p.pid for p in psutil.Process().parents())}
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get(MARK) == home and process.pid not in here:
+                process.send_signal(signal.SIGKILL)
+        except psutil.Error:
+            continue
+
+
+def run(
+    *command: str, environment: dict[str, str], seconds: float = 120.0
+) -> subprocess.CompletedProcess[str]:
+    """A command to its end, its output captured."""
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=seconds, cwd=HERE)
+
+
+if __name__ == "__main__":
+    end_host(sys.argv[1])

@@ -1,0 +1,103 @@
+"""`ray up`, submit, follow, stop, submit again, fetch, `ray down`: the real ones, on hosts that are folders here."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+
+from sweep.store import Store
+from tests.sweep.cluster.hosts import HERE, end_host, own_machines, run, write_stand_ins
+from tests.sweep.small import assert_same_rows, rows
+
+SPEC = """
+name: up
+variants: [base, dropout]
+seeds: 0:16
+set: {epochs: 60}
+dataset: {name: mnist5k, n_train: 600, n_test: 60}
+engine: lanes
+shard_width: 4
+"""
+
+
+def free_port() -> int:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    """A cluster brought up by `ray up`; its file, its environment and the address of its jobs."""
+    folder = tmp_path_factory.mktemp("up")
+    environment = os.environ | {
+        "PATH": f"{write_stand_ins(folder)}:{os.environ['PATH']}",
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN_PATH": str(folder / "token"),
+        "RAY_USAGE_STATS_ENABLED": "0",
+    }
+    (folder / "token").write_text("3f" * 32)
+    dashboard = free_port()
+    file = own_machines(folder, free_port(), dashboard)
+    environment["RAY_API_SERVER_ADDRESS"] = f"http://127.0.0.1:{dashboard}"
+    try:
+        up = run("ray", "up", "-y", "--no-config-cache", str(file), environment=environment)
+        assert up.returncode == 0, up.stdout + up.stderr
+        yield folder, file, environment
+        down = run("ray", "down", "-y", str(file), environment=environment)
+        assert down.returncode == 0, down.stdout + down.stderr
+    finally:
+        for home in (folder / "hosts").glob("*"):
+            end_host(str(home))
+
+
+def sweep(*arguments, environment, code=0):
+    done = run(sys.executable, "-m", "sweep", *arguments, environment=environment)
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout.strip()
+
+
+def test_a_sweep_stopped_half_way_and_submitted_again_gives_the_rows_of_a_local_run(cluster, tmp_path):
+    folder, file, environment = cluster
+    spec = tmp_path / "spec.yaml"
+    spec.write_text(SPEC)
+    local = tmp_path / "local"
+    sweep("run", str(spec), "--root", str(local), "--executor", "inline", environment=environment)
+
+    submit = ("submit", str(spec), "--checkpoint-seconds", "0")
+    first = sweep(*submit, environment=environment)
+    on_head = folder / "hosts" / "127.0.0.1" / "results"
+    following = subprocess.Popen(
+        [sys.executable, "-m", "sweep", "logs", first, "--follow"],
+        env=environment, cwd=HERE, text=True, stdout=subprocess.PIPE,
+    )  # fmt: skip
+    end = time.monotonic() + 90
+    while not list(on_head.glob("epochs/**/*.parquet")):
+        assert time.monotonic() < end, sweep("logs", first, environment=environment)
+        time.sleep(0.05)
+    assert sweep(*submit, environment=environment) == first  # under way: nothing is submitted
+    assert "dropout" in sweep(
+        "status", "--address", environment["RAY_API_SERVER_ADDRESS"], environment=environment
+    )
+    sweep("stop", first, environment=environment)
+    assert "32 runs to train in 8 shards" in following.communicate(timeout=20)[0]
+    done = len(list(on_head.glob("epochs/**/*.parquet")))
+    assert 0 < done < 8
+
+    second = sweep(*submit, "--follow", environment=environment)
+    assert second.startswith(f"{first}~2")
+    assert f"{4 * done:,} are there already" in second
+    listed = sweep("jobs", environment=environment)
+    assert "STOPPED" in listed
+    assert "SUCCEEDED" in listed
+    third = sweep(*submit, "--follow", environment=environment)
+    assert "nothing to train: all 32 runs are there already" in third
+
+    assert "8 finished shards" in sweep(
+        "fetch", str(file), "--to", str(tmp_path / "fetched"), environment=environment
+    )
+    assert_same_rows(rows(tmp_path / "fetched"), rows(local))
+    assert {f.metadata.engine for f in Store(str(tmp_path / "fetched")).files} == {"lanes"}
