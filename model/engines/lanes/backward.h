@@ -7,7 +7,7 @@
 namespace lanes::LEVEL {
 
 template <class Unit, class Rule>
-INLINE void backward4(Block& b, const Rule& change) {
+LAYER void backward4(Block& b, const Rule& change) {
   for (int i = 0; i < UNITS3; i++) {
     Vec sum = {};
     for (int k = 0; k < OUTPUTS; k++) sum += b.delta4[k] * b.parameters[slot::w4(i, k)];
@@ -19,7 +19,7 @@ INLINE void backward4(Block& b, const Rule& change) {
 
 // Leaves the derivatives by H2's outputs in `delta`, units in order.
 template <class Rule>
-INLINE void backward3(Block& b, Vec delta2[UNITS2], const Rule& change) {
+LAYER void backward3(Block& b, Vec delta2[UNITS2], const Rule& change) {
   for (int i = 0; i < UNITS2; i++) delta2[i] = Vec{};
   for (int unit = 0; unit < UNITS3; unit += TILE3) {
     Vec delta[TILE3];
@@ -36,7 +36,7 @@ INLINE void backward3(Block& b, Vec delta2[UNITS2], const Rule& change) {
 
 // From derivatives by H2's outputs to derivatives by its sums. A kept output is the unit over `keep`.
 template <class Unit, class Rule>
-INLINE void backward_units2(Block& b, const Vec by_output[UNITS2], const Law& law, const Rule& change) {
+LAYER void backward_units2(Block& b, const Vec by_output[UNITS2], const Law& law, const Rule& change) {
   for (int row = 0; row < SIDE2; row++)
     for (int column = 0; column < SIDE2; column++)
       for (int plane = 0; plane < PLANES2; plane++) {
@@ -60,7 +60,7 @@ constexpr struct {
 // delta1 of `tile` planes from `plane` on. Output (row, column) of H2 saw H1's (2·row + ky - 2, 2·column + kx - 2):
 // four H1 columns of one parity meet a tap's weights in four neighbouring output columns, zeros at the ends among them.
 template <class Unit, int tile, int quad>
-INLINE void backward_inputs2(Block& b, int in_quad) {
+LAYER void backward_inputs2(Block& b, int in_quad) {
   const int plane = quad * QUAD + in_quad;
   for (int y = 0; y < SIDE1; y++)
     for (int odd = 0; odd < 2; odd++) {
@@ -86,7 +86,7 @@ INLINE void backward_inputs2(Block& b, int in_quad) {
 
 // Changes the weights by which H2 reads four planes of H1.
 template <class Rule>
-INLINE void backward_weights2(Block& b, int quad, const Rule& change) {
+LAYER void backward_weights2(Block& b, int quad, const Rule& change) {
   for (const auto& reader : READERS[quad])
     for (int output = reader.group * GROUP_PLANES; output < (reader.group + 1) * GROUP_PLANES; output += TILE2)
       for (int ky = 0; ky < KERNEL; ky++)
@@ -114,7 +114,7 @@ INLINE void backward2(Block& b, const Rule& change) {
 }
 
 template <class Rule>
-INLINE void backward1(Block& b, const Rule& change) {
+LAYER void backward1(Block& b, const Rule& change) {
   constexpr int tile = 2;
   for (int plane = 0; plane < PLANES1; plane += tile)
     for (int ky = 0; ky < KERNEL; ky++) {

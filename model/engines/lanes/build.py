@@ -41,9 +41,15 @@ class BuildError(Exception):
 
 
 def compiler() -> list[str]:
-    """The command of the C++ compiler: ``$CXX``, or the first that is installed."""
-    if os.environ.get("CXX"):
-        return os.environ["CXX"].split()
+    """The command of the C++ compiler: ``$CXX``, or the first that is installed.
+
+    Raises:
+      BuildError: there is none.
+    """
+    if command := os.environ.get("CXX", "").split():
+        if not shutil.which(command[0]):
+            raise BuildError(f"CXX = {os.environ['CXX']!r} is not a program here: install it, or unset CXX")
+        return command
     for name in ("c++", "g++", "clang++"):
         if shutil.which(name):
             return [name]

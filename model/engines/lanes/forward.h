@@ -33,7 +33,7 @@ INLINE void show_rolled(Block& b, const float* image, Ints rows, Ints columns) {
 }
 
 template <class Unit>
-INLINE void forward1(Block& b) {
+LAYER void forward1(Block& b) {
   constexpr int tile = 2;
   const Vec* p = b.parameters;
   for (int plane = 0; plane < PLANES1; plane += tile)
@@ -58,7 +58,7 @@ INLINE void forward1(Block& b) {
 }
 
 template <class Unit>
-INLINE void forward2(Block& b) {
+LAYER void forward2(Block& b) {
   const Vec* p = b.parameters;
   for (int plane = 0; plane < PLANES2; plane += TILE2) {
     const int* quads = READS[plane / GROUP_PLANES];
@@ -87,7 +87,7 @@ INLINE void drop(Block& b, float keep) {
 }
 
 template <class Unit>
-INLINE void forward3(Block& b) {
+LAYER void forward3(Block& b) {
   const Vec* p = b.parameters;
   for (int unit = 0; unit < UNITS3; unit += TILE3) {
     Vec sum[TILE3];
@@ -101,7 +101,7 @@ INLINE void forward3(Block& b) {
   for (Vec& unit : b.h3) unit = Unit::squash(unit);
 }
 
-INLINE void forward4(Block& b, bool tanh_output) {
+LAYER void forward4(Block& b, bool tanh_output) {
   const Vec* p = b.parameters;
   Vec sum[OUTPUTS];
   for (int k = 0; k < OUTPUTS; k++) sum[k] = p[slot::b4(k)];

@@ -8,6 +8,7 @@
 #include <cstring>
 
 #define INLINE inline __attribute__((always_inline))
+#define LAYER inline __attribute__((noinline))  // a call costs nothing next to a layer, and is compiled once
 
 namespace lanes::LEVEL {
 
