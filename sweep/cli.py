@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from sweep.analysis import commands as on_results
 from sweep.cluster import commands as on_clusters
 
 app = typer.Typer(
@@ -26,17 +27,6 @@ on_clusters.register(app)
 WRONG_REQUEST, FAILED, INTERRUPTED = 2, 1, 130
 
 RootOption = Annotated[str, typer.Option(help="Where results go: a folder, gs://… or s3://…")]
-
-
-class Format(StrEnum):
-    """How a table is written."""
-
-    text = "text"
-    csv = "csv"
-    markdown = "markdown"
-    json = "json"
-    latex = "latex"
-    parquet = "parquet"
 
 
 class Choice(StrEnum):
@@ -141,8 +131,9 @@ def resume(
 ) -> None:
     """Finish every sweep recorded under the root: `run` with the stored specs."""
     from sweep.driver import Settings, recorded_sweeps
+    from sweep.store import existing
 
-    store = _existing(root)
+    store = existing(root)
     specs = [spec for spec, _ in recorded_sweeps(store).values()]
     settings = Settings(executor=executor.value, address=address, workers=workers, manual_dir=manual_dir)
     failed = train(specs, store, settings, f"sweep resume --root {root}")
@@ -160,8 +151,9 @@ def status(root: RootOption = "results", address: on_clusters.AddressOption = No
 
     from sweep import lease
     from sweep.status import sweep_status
+    from sweep.store import existing
 
-    store = _existing(root)
+    store = existing(root)
     console = Console()
     for name, rows in sweep_status(store).items():
         table = Table(
@@ -181,53 +173,8 @@ def status(root: RootOption = "results", address: on_clusters.AddressOption = No
         print(f"failed: {title}, see {root}/{path}")
 
 
-@app.command()
-def table(
-    name: Annotated[
-        str, typer.Argument(help="summary, wide, curve, pairs, published, precision …")
-    ] = "summary",
-    root: RootOption = "results",
-    format: Annotated[
-        Format, typer.Option(help="text fits a terminal, the others have every column")
-    ] = Format.text,
-    out: Annotated[Path | None, typer.Option(help="File to write; needed for parquet")] = None,
-    variants: Annotated[str | None, typer.Option(help="Only these")] = None,
-    recipe: Annotated[str | None, typer.Option(help="Only these")] = None,
-    dataset: Annotated[str | None, typer.Option(help="Only these")] = None,
-    engine: Annotated[str | None, typer.Option(help="Only runs made by these")] = None,
-    seeds: Annotated[str | None, typer.Option(help="Only these, such as 0:16")] = None,
-    epoch: Annotated[int | None, typer.Option(help="At this epoch instead of the last")] = None,
-) -> None:
-    """Statistics of error versus seed, beside the published numbers."""
-    from sweep.analysis.format import render
-    from sweep.analysis.frames import make_table
-    from sweep.analysis.tables import TABLES
-    from sweep.errors import SpecError
-
-    store = _existing(root)
-    try:
-        frame, narrow = make_table(
-            store,
-            name,
-            variants=variants,
-            recipes=recipe,
-            datasets=dataset,
-            engines=engine,
-            seeds=seeds,
-            epoch=epoch,
-        )
-    except ValueError as error:
-        raise SpecError(str(error)) from None
-    people = format in (Format.text, Format.markdown)
-    content = render(frame, format.value, narrow if people else None, TABLES[name].limit)
-    if out is not None:
-        from sweep.store import write_atomically
-
-        write_atomically(out, content.encode() if isinstance(content, str) else content)
-    elif isinstance(content, bytes):
-        raise SpecError("--format parquet is not for a terminal: name a file with --out")
-    else:
-        print(content)
+for look in (on_results.table, on_results.plot, on_results.compare, on_results.report):
+    app.command()(look)
 
 
 @app.command()
@@ -315,16 +262,6 @@ def _grid(overrides: list[str], epochs: int | None) -> dict[str, Any]:
             )
         grid[key.strip()] = values
     return grid | ({"epochs": str(epochs)} if epochs is not None else {})
-
-
-def _existing(root: str) -> Any:
-    from sweep.errors import StoreError
-    from sweep.store import Store
-
-    store = Store(root)
-    if not store.exists:
-        raise StoreError(f"{root}: no sweep was ever run here; `sweep run` makes one")
-    return store
 
 
 def train(specs: list[Any], store: Any, settings: Any, again: str) -> bool:

@@ -4,7 +4,7 @@ import hashlib
 import itertools
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import fields
 from importlib import resources
 from pathlib import Path
@@ -161,13 +161,18 @@ def parse_seeds(text: str) -> list[range]:
         if stop - 1 > MAX_SEED:
             raise ValueError(f"seed {stop - 1} is too large: seeds go up to {MAX_SEED}")
         ranges.append(range(start, stop))
-    merged: list[range] = []
+    return merged(ranges)
+
+
+def merged(ranges: Iterable[range]) -> list[range]:
+    """The same seeds as disjoint ascending ranges."""
+    joined: list[range] = []
     for r in sorted(ranges, key=lambda r: r.start):
-        if merged and r.start <= merged[-1].stop:
-            merged[-1] = range(merged[-1].start, max(merged[-1].stop, r.stop))
+        if joined and r.start <= joined[-1].stop:
+            joined[-1] = range(joined[-1].start, max(joined[-1].stop, r.stop))
         else:
-            merged.append(r)
-    return merged
+            joined.append(r)
+    return joined
 
 
 def presets() -> dict[str, str]:

@@ -8,32 +8,30 @@
     <root>/failures/…/same name      .txt, why a shard failed
     <root>/driver.json               who is at work here
 
-A file is there whole or not at all: local files are written under a name that starts with "_", synced and
-renamed; on object stores one put does it. Only the driver writes. The root may be a local path, ``gs://…`` or
-``s3://…``.
+A file is there whole or not at all (`sweep.files`). Only the driver writes. The root may be a local path,
+``gs://…`` or ``s3://…``.
 """
 
 import json
-import os
 import re
 import zipfile
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyarrow import fs
 
-from sweep.errors import StoreError
+from sweep.errors import StoreError, one_line
+from sweep.files import Files, files_at
 from sweep.plan import Shard
+from sweep.rows import read_rows
 from sweep.schema import EPOCHS, LABELS, SCHEMA_VERSION, FileMetadata
 
 MARKER = "lecun1989-sweep.json"
@@ -61,21 +59,24 @@ class StoredFile:
 class Store:
     """Reads a root; `open_for_writing` readies it for a driver."""
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, files: Files | None = None) -> None:
         """Look at a root, without touching it.
+
+        Args:
+          root: a local path, ``gs://…`` or ``s3://…``.
+          files: where it lies; None for what the address says.
 
         Raises:
           StoreError: a file in its place, a folder of other things, or an unreachable address.
         """
         self.root = root
         try:
-            self.local = "://" not in root
-            if self.local:
-                self._fs, self.base = fs.LocalFileSystem(), str(Path(root).expanduser().absolute())
-            else:
-                self._fs, self.base = fs.FileSystem.from_uri(root)
+            self._files = files or files_at(root)
         except (pa.ArrowInvalid, ValueError) as error:
             raise StoreError(f"{root}: not a usable address: {error}") from None
+        except OSError as error:
+            raise StoreError(f"{root}: cannot be reached: {one_line(error)}") from None
+        self._fs, self.base = self._files.system, self._files.base
         kind = self._info("").type
         if kind == fs.FileType.File:
             raise StoreError(f"{root}: is a file, a root is a folder")
@@ -87,6 +88,11 @@ class Store:
         if self.exists:
             self._check_marker()
 
+    @property
+    def local(self) -> bool:
+        """Whether the root is a folder of this machine, which has locks."""
+        return isinstance(self._fs, fs.LocalFileSystem)
+
     def open_for_writing(self) -> None:
         """Create the root and its marker where they are missing.
 
@@ -96,6 +102,10 @@ class Store:
         if not self.exists:
             self._write(MARKER, json.dumps({"schema_version": SCHEMA_VERSION}).encode())
             self.exists = True
+
+    def look_again(self) -> None:
+        """Forget which files were seen: another driver may have added some since."""
+        self.__dict__.pop("files", None)
 
     # --- finished shards ---
 
@@ -136,7 +146,7 @@ class Store:
             described = table.cast(schema).replace_schema_metadata(metadata.encode())
             pq.write_table(described, buffer, compression="zstd")
             self._write(f"{kind}/{shard.path}.parquet", buffer.getvalue())
-        self.__dict__.pop("files", None)
+        self.look_again()
         self.drop_checkpoint(shard)
         self.drop_failure(shard)
 
@@ -151,48 +161,23 @@ class Store:
           The chosen columns, and variant_digest, dataset_digest (8 hex digits), engine, device, code, epochs,
           n_train, n_test, as categoricals where text. A (variant, data set, seed) stored twice counts once.
         """
-        wanted = columns or EPOCHS.names
-        filters = (
-            (lambda file: pc.field("epoch") == file.metadata.epochs) if last_only else (lambda file: None)
-        )
-        return self._frame("epochs", wanted, filters, [pa.field(n, EPOCHS.field(n).type) for n in wanted])
+        return self._rows("epochs", columns or EPOCHS.names, last_only)
 
     def labels(self) -> pd.DataFrame:
         """Predicted test labels of every finished seed: `schema.LABELS` and the constants of `epochs`."""
-        return self._frame("labels", LABELS.names, lambda file: None, list(LABELS))
+        return self._rows("labels", LABELS.names)
 
-    def _frame(self, kind: str, columns: list[str], filters: Any, fields: list[pa.Field]) -> pd.DataFrame:
-        def read(file: StoredFile) -> pa.Table:
-            with self._open(f"{kind}/{file.path}.parquet") as source:
-                table = pq.read_table(
-                    source, columns=columns, filters=filters(file)
-                ).replace_schema_metadata()
-            for name, value in _constants(file.metadata).items():
-                column = pa.repeat(pa.scalar(value), len(table))
-                table = table.append_column(name, column)
-            return table
-
-        # The same seeds in two files (two drivers on a root without locks) hold the same rows: one counts.
-        unique: list[StoredFile] = []
-        seen: dict[tuple[str, str], list[range]] = defaultdict(list)
-        for file in self.files:
-            overlapping = [
-                r for r in seen[file.key] if max(r.start, file.seeds.start) < min(r.stop, file.seeds.stop)
-            ]
-            if not overlapping:
-                seen[file.key].append(file.seeds)
-                unique.append(file)
-        if not unique:
-            empty = pa.schema(fields).empty_table()
-            return empty.to_pandas()
-        with ThreadPoolExecutor(8) as pool:
-            table = pa.concat_tables(list(pool.map(read, unique)))
-        texts = [f.name for f in table.schema if pa.types.is_string(f.type)]
-        for name in texts:
-            at = table.schema.get_field_index(name)
-            table = table.set_column(at, name, table[name].dictionary_encode())
-        nullable = {pa.int32(): pd.Int32Dtype()}
-        return table.unify_dictionaries().to_pandas(types_mapper=nullable.get)
+    def _rows(
+        self, kind: Literal["epochs", "labels"], columns: list[str], last_only: bool = False
+    ) -> pd.DataFrame:
+        files = self.files
+        return read_rows(
+            [file.metadata for file in files],
+            lambda i: self._open(f"{kind}/{files[i].path}.parquet"),
+            kind,
+            columns,
+            last_only,
+        )
 
     def _read_metadata(self, path: str) -> StoredFile:
         name = f"epochs/{path}.parquet"
@@ -226,12 +211,15 @@ class Store:
 
     def checkpoints(self) -> dict[str, list[range]]:
         """Seeds of shards with a checkpoint, by cell folder."""
-        begun: dict[str, list[range]] = defaultdict(list)
-        for path in self._list("checkpoints"):
-            folder, _, name = path.rpartition("/")
-            if match := _SHARD_FILE.fullmatch(name.removesuffix(".npz")):
-                begun[folder].append(range(int(match[1]), int(match[2]) + 1))
-        return begun
+        return self._shards("checkpoints", ".npz")
+
+    def drop_stale_checkpoints(self, folders: Iterable[str], planned: Iterable[Shard]) -> None:
+        """Forget, in these cells' folders, the state of shards that will not be run as they were cut then."""
+        kept = {f"{shard.path}.npz" for shard in planned}
+        for folder in folders:
+            for name in self._list(f"checkpoints/{folder}"):
+                if f"{folder}/{name}" not in kept:
+                    self._drop(f"checkpoints/{folder}/{name}")
 
     def checkpoint_epochs(self, folder: str) -> list[int]:
         """Epoch of each checkpoint of a cell; one that cannot be read is passed over."""
@@ -275,7 +263,20 @@ class Store:
         paths = [f"failures/{p}" for p in self._list("failures")]
         return {path: self._open(path).read().decode().splitlines()[0] for path in sorted(paths)}
 
+    def failed_seeds(self) -> dict[str, list[range]]:
+        """Seeds of every failed shard, by cell folder."""
+        return self._shards("failures", ".txt")
+
     # --- files ---
+
+    def _shards(self, kind: str, ending: str) -> dict[str, list[range]]:
+        """Seeds of the shards that have a file of a kind, by cell folder."""
+        found: dict[str, list[range]] = defaultdict(list)
+        for path in self._list(kind):
+            folder, _, name = path.rpartition("/")
+            if match := _SHARD_FILE.fullmatch(name.removesuffix(ending)):
+                found[folder].append(range(int(match[1]), int(match[2]) + 1))
+        return found
 
     def write_json(self, path: str, content: dict[str, Any]) -> None:
         """A small file below the root, whole or not at all."""
@@ -304,8 +305,10 @@ class Store:
             raise StoreError(f"{self.root}/{path}: is damaged; move it away and run again") from None
 
     def _drop(self, path: str) -> None:
-        if self._info(path).type == fs.FileType.File:
-            self._fs.delete_file(f"{self.base}/{path}")
+        try:
+            self._files.drop(f"{self.base}/{path}")
+        except OSError as error:
+            raise StoreError(f"{self.root}/{path}: cannot be deleted: {one_line(error)}") from None
 
     def _open(self, path: str) -> pa.NativeFile:
         return self._fs.open_input_file(f"{self.base}/{path}")
@@ -314,7 +317,7 @@ class Store:
         try:
             return self._fs.get_file_info(f"{self.base}/{path}".rstrip("/"))
         except OSError as error:
-            raise StoreError(f"{self.root}: cannot be reached: {error}") from None
+            raise StoreError(f"{self.root}: cannot be reached: {one_line(error)}") from None
 
     def _list(self, folder: str, recursive: bool = True) -> list[str]:
         """Paths of the files (and at the top, folders) below a folder, hidden and temporary ones left out."""
@@ -322,7 +325,7 @@ class Store:
         try:
             found = self._fs.get_file_info(fs.FileSelector(top, recursive=recursive, allow_not_found=True))
         except OSError as error:
-            raise StoreError(f"{self.root}: cannot be read: {error}") from None
+            raise StoreError(f"{self.root}: cannot be read: {one_line(error)}") from None
         # Left-over temporary files ("_…") are no files of ours yet.
         return [
             info.path[len(top) + 1 :]
@@ -331,47 +334,22 @@ class Store:
         ]
 
     def _write(self, path: str, content: Any) -> None:
-        target = f"{self.base}/{path}"
         try:
-            if self.local:
-                write_atomically(Path(target), content)
-            else:
-                with self._fs.open_output_stream(target) as sink:
-                    sink.write(content)
+            self._files.write(path, content)
         except OSError as error:
-            raise StoreError(f"{self.root}/{path}: cannot be written: {error.strerror or error}") from None
+            raise StoreError(f"{self.root}/{path}: cannot be written: {one_line(error)}") from None
 
 
-def write_atomically(target: Path, content: Any) -> None:
-    """Bytes to a local file that is there whole or not at all, also after a power cut."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f"_{target.name}.{os.getpid()}")
-    try:
-        with open(temporary, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, target)
-    finally:
-        temporary.unlink(missing_ok=True)
-    folder = os.open(target.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+def existing(root: str) -> Store:
+    """The store of a root where a sweep was run.
 
-
-def _constants(metadata: FileMetadata) -> dict[str, Any]:
-    return {
-        "variant_digest": metadata.variant_digest[:8],
-        "dataset_digest": metadata.dataset_digest[:8],
-        "engine": metadata.engine,
-        "device": metadata.device,
-        "code": metadata.code,
-        "epochs": metadata.epochs,
-        "n_train": metadata.dataset["n_train"],
-        "n_test": metadata.dataset["n_test"],
-    }
+    Raises:
+      StoreError: no sweep was ever run there, or as for `Store`.
+    """
+    store = Store(root)
+    if not store.exists:
+        raise StoreError(f"{root}: no sweep was ever run here; `sweep run` makes one")
+    return store
 
 
 def provenance(files: list[StoredFile]) -> Iterator[dict[str, Any]]:

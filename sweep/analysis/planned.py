@@ -7,25 +7,30 @@ import pandas as pd
 from sweep.analysis.runs import Cell, Runs
 
 
-def requested(planned: pd.DataFrame | None, cell: Cell) -> int | None:
-    """Seeds asked for of a cell; None when nobody says.
+def asked(planned: pd.DataFrame | None, cell: Cell) -> dict[str, int]:
+    """What was asked for of a cell: n_requested seeds, n_failed of them, look_no; {} when nobody says.
+
+    Every sweep that asked for the cell is one occasion to look at it and go on: look_no counts them.
 
     Args:
-      planned: variant_digest, dataset_digest, n_requested (and more); one row per cell and sweep.
+      planned: variant_digest, dataset_digest, n_requested, n_failed, look_no; one row per cell.
       cell: the cell.
     """
     if planned is None or planned.empty:
-        return None
+        return {}
     mine = (planned["variant_digest"] == cell.variant_digest) & (
         planned["dataset_digest"] == cell.dataset_digest
     )
-    return int(planned.loc[mine, "n_requested"].max()) if mine.any() else None
+    found = planned[mine].to_dict("records")
+    return {key: int(found[0][key]) for key in ("n_requested", "n_failed", "look_no")} if found else {}
 
 
 def pending(planned: pd.DataFrame | None, runs: Runs) -> int | None:
-    """Seeds asked for and not finished; None when nobody says."""
-    asked = requested(planned, runs.cell)
-    return None if asked is None else max(0, asked - runs.n - len(runs.diverged))
+    """Seeds asked for and neither finished nor failed; None when nobody says."""
+    wanted = asked(planned, runs.cell)
+    if not wanted:
+        return None
+    return max(0, wanted["n_requested"] - wanted["n_failed"] - runs.n - len(runs.diverged))
 
 
 def provisional_note(planned: pd.DataFrame | None, runs: Sequence[Runs]) -> list[str]:
@@ -39,7 +44,9 @@ def provisional_note(planned: pd.DataFrame | None, runs: Sequence[Runs]) -> list
         return []
     here = {(r.cell.variant_digest, r.cell.dataset_digest) for r in runs}
     waiting = [
-        f"{p} of {requested(planned, r.cell)} {r.cell.variant}" for r in runs if (p := pending(planned, r))
+        f"{p} of {asked(planned, r.cell)['n_requested']} {r.cell.variant}"
+        for r in runs
+        if (p := pending(planned, r))
     ]
     chosen = planned[planned["dataset_digest"].isin({digest for _, digest in here})]
     keys = zip(chosen["variant_digest"], chosen["dataset_digest"], strict=True)

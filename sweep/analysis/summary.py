@@ -8,7 +8,7 @@ import pandas as pd
 
 from sweep.analysis import statistics as st
 from sweep.analysis.placing import sources_beside
-from sweep.analysis.planned import pending, provisional_note, requested
+from sweep.analysis.planned import asked, pending, provisional_note
 from sweep.analysis.runs import STUCK, Runs, Split, all_runs, cells, cells_at, describe, runs_of
 
 # Columns that need at least one run that trained, every epoch, or spread; NaN without.
@@ -75,7 +75,7 @@ def _row(
     x, m, n = runs.misses(split), runs.sizes[split], runs.n
     total = n + len(runs.diverged)
     divergence = st.rate_interval(len(runs.diverged), total)
-    waiting = pending(planned, runs)
+    waiting, wanted = pending(planned, runs), asked(planned, runs.cell)
     row: dict[str, Any] = {
         "variant": runs.cell.variant,
         "recipe": runs.cell.recipe,
@@ -89,10 +89,12 @@ def _row(
         "n_digits": m,
         "epoch": runs.epoch,
         "epochs": runs.epochs,
-        "n_requested": _whole(requested(planned, runs.cell)),
+        "n_requested": _whole(wanted.get("n_requested")),
         "n_ok": n,
         "n_diverged": len(runs.diverged),
+        "n_failed": _whole(wanted.get("n_failed")),
         "n_pending": _whole(waiting),
+        "look_no": _whole(wanted.get("look_no")),
         "provisional": bool(waiting),
         "diverged_rate": len(runs.diverged) / total,
         "diverged_lo": divergence.lo,

@@ -93,9 +93,19 @@ def test_wrong_input_gives_one_line_and_exit_code_2(folder, arguments, message):
         (["table", "--variants", "bse"], "bse"),
         (["table", "--seeds", "100:200"], "seeds 100:200"),
         (["table", "--format", "parquet"], "--out"),
+        (["table", "pairs", "--noise"], "summary and published have"),
+        (["table", "digits", "--epoch", "1"], "leave out --epoch"),
+        (["table", "--epoch", "9"], "nothing is left"),
+        (["plot", "galery"], "did you mean 'gallery'"),
+        (["plot", "ecdf", "--out", "ecdf.pdf"], "as .png or .svg"),
+        (["plot", "gallery", "--split", "train"], "leave out --split"),
+        (["plot", "ecdf", "--recipe", "karpathy"], "no finished run has recipe 'karpathy'"),
+        (["compare", "--misses", "3", "--variant", "bas,epochs=1"], "did you mean 'base,epochs=1'"),
+        (["compare", "--misses", "61", "--variant", "base,epochs=1"], "from 0 to 60"),
+        (["report", "--variants", "softmax"], "no finished run has variant 'softmax'"),
     ],
 )
-def test_wrong_table_requests(root, arguments, message):
+def test_wrong_requests_of_results(root, arguments, message):
     before = listing(root)
     run = sweep(*arguments, "--root", root)
     assert run.returncode == 2, run.stderr
@@ -148,6 +158,46 @@ def test_tables_in_every_format(root, name, format):
     run = sweep("table", name, "--format", format, "--root", root)
     assert run.returncode == 0, run.stderr
     assert "base" in run.stdout
+
+
+@pytest.mark.parametrize(
+    "name", ["digits", "noise", "churn", "ensemble", "fixes", "two-way", "pairs", "published"]
+)
+def test_tables_of_the_last_epoch(root, name):
+    run = sweep("table", name, "--root", root)
+    if name == "published":  # no number was published of an overridden variant
+        assert run.returncode == 2
+        return
+    assert run.returncode == 0, run.stderr
+    assert "dropout,epochs=1" in run.stdout
+
+
+def test_names_with_overrides_are_chosen_by_their_own_names(root):
+    run = sweep("table", "wide", "--format", "csv", "--variants", "base,epochs=1", "--root", root)
+    assert run.returncode == 0, run.stderr
+    assert "base,epochs=1" in run.stdout
+    assert "dropout" not in run.stdout
+
+
+def test_pictures_and_a_comparison(root, tmp_path):
+    for name in ("ecdf", "curves", "gallery"):
+        assert sweep("plot", name, "--root", root, cwd=tmp_path).stdout.strip() == f"{name}.png"
+        assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+    run = sweep(
+        *("compare", "--misses", 20, "--variant", "base,epochs=1", "--out", "place.svg", "--root", root),
+        cwd=tmp_path,
+    )
+    assert "20 misses with base,epochs=1 on mnist5k" in run.stdout
+    assert "<svg" in (tmp_path / "place.svg").read_text()
+
+
+def test_the_report_of_a_store_is_whole(root, tmp_path):
+    run = sweep("report", "--root", root, "--out", tmp_path / "r.html")
+    assert run.returncode == 0, run.stderr
+    assert not run.stderr
+    page = (tmp_path / "r.html").read_text()
+    assert 'id="gallery"' in page
+    assert "PROVISIONAL" not in page
 
 
 def test_a_finished_root_is_left_alone(tmp_path):

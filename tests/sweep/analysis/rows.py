@@ -95,7 +95,7 @@ def epochs(
 def planned(frame: pd.DataFrame, requested: int) -> pd.DataFrame:
     """As many seeds asked for of every cell of the frame."""
     keys = ["variant", "variant_digest", "dataset", "dataset_digest"]
-    return frame[keys].astype(str).drop_duplicates().assign(n_requested=requested)
+    return frame[keys].astype(str).drop_duplicates().assign(n_requested=requested, n_failed=0, look_no=1)
 
 
 def labels(wrong: np.ndarray, truth: np.ndarray, variant: str = "base", first_seed: int = 0) -> pd.DataFrame:
