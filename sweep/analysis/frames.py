@@ -112,7 +112,7 @@ class Selection:
     def _select(self, frame: pd.DataFrame) -> pd.DataFrame:
         given = {key: value for key, value in self.filters.items() if value is not None}
         seeds = given.pop("seeds", None)
-        names = {
+        names: dict[str, Any] = {
             key: _variants(value) if key == "variants" else as_list(value) for key, value in given.items()
         }
         return select(frame, seeds=parse_seeds(seeds) if seeds is not None else None, **names)
