@@ -13,6 +13,7 @@ import json
 import math
 import re
 from dataclasses import asdict, dataclass, fields, replace
+from functools import cache, lru_cache
 from typing import Any, get_args, get_type_hints
 
 from model.names import Activation, Fall, Init, Objective, Optimizer, Output, nearest
@@ -45,7 +46,7 @@ class Variant:
     output_bias: float  # initial biases of the ten outputs
 
     def __post_init__(self) -> None:
-        for name, hint in get_type_hints(type(self)).items():
+        for name, hint in _hints().items():
             object.__setattr__(self, name, _coerce(name, hint, getattr(self, name)))
         for name, low, high in _RANGES:
             value = getattr(self, name)
@@ -59,9 +60,7 @@ class Variant:
     @property
     def digest(self) -> str:
         """SHA-256 (64 hex digits) over every number that changes the mathematics; names do not count."""
-        numbers = {k: v for k, v in asdict(self).items() if k not in ("name", "recipe")}
-        text = json.dumps({"identity": IDENTITY_VERSION, **numbers}, sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()
+        return _digest(self)
 
     @property
     def label(self) -> str:
@@ -86,6 +85,18 @@ _RANGES: tuple[tuple[str, float, float], ...] = (
     ("dropout", 0.0, 0.99),
     ("output_bias", -1e6, 1e6),
 )
+
+
+@cache
+def _hints() -> dict[str, Any]:
+    return get_type_hints(Variant)
+
+
+@lru_cache(4096)
+def _digest(variant: Variant) -> str:  # asked for once a shard and more, thousands of times a sweep
+    numbers = {k: v for k, v in asdict(variant).items() if k not in ("name", "recipe")}
+    text = json.dumps({"identity": IDENTITY_VERSION, **numbers}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _coerce(name: str, hint: Any, value: Any) -> Any:

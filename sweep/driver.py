@@ -5,17 +5,20 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal
 
 from sweep import lease
 from sweep.errors import StoreError
-from sweep.messages import Digits, Failed, Finished, Message, Note, Progress, Started
+from sweep.messages import Digits, Failed, Finished, Halved, Message, Note, Progress, Recut, Started
 from sweep.plan import Cell, Shard, plan
 from sweep.spec import SweepSpec, dataset_label, parse
 from sweep.store import Store
 
 Executor = Literal["ray", "inline"]
 Events = Iterator[tuple[Shard, Message]]
+Execute = Callable[[list[Shard], Callable[[Shard], bytes | None]], Events]
+"""Turns shards, and a way to ask for a shard's last checkpoint, into messages."""
 
 
 @dataclass(frozen=True)
@@ -71,27 +74,64 @@ def run(spec: SweepSpec, store: Store, settings: Settings, observer: Observer | 
       data.places.DataUnavailable: the digits cannot be had.
       KeyboardInterrupt: passed on; everything finished and the last checkpoints are on disk.
     """
-    observer = observer or Observer()
     loaded: dict[str, Digits] = {}
     recorded = store.sweeps().get(sweep_name(spec), {}).get("datasets", {}) if store.exists else {}
     if store.exists:
         store.completed()  # a damaged file is told of before anything is written
     if recorded and not missing(spec, store, recorded):
-        observer.begin([], _count(spec))
+        (observer or Observer()).begin([], _count(spec))
         return Outcome()
     datasets = _load_datasets(spec, recorded, loaded, settings.manual_dir)
     store.open_for_writing()
-    with lease.hold(store):
-        store.record_sweep(sweep_name(spec), {"spec": spec.model_dump(mode="json"), "datasets": datasets})
-        shards = missing(spec, store, datasets)
-        outcome = Outcome(planned=shards)
-        observer.begin(shards, _count(spec) - sum(len(s.seeds) for s in shards))
-        if shards:
-            events = _events(shards, loaded, spec.engine, settings, store.load_checkpoint)
-            for shard, message in events:
-                _write(store, shard, message, outcome)
-                observer.message(shard, message)
-        return outcome
+    with lease.hold(store) as check:
+        return train(spec, store, datasets, partial(_execute, loaded, spec.engine, settings), observer, check)
+
+
+def train(
+    spec: SweepSpec,
+    store: Store,
+    datasets: Mapping[str, Mapping[str, str]],
+    execute: Execute,
+    observer: Observer | None = None,
+    check: lease.Check = lambda: None,
+) -> Outcome:
+    """The heart of `run`, once the digits are known and the root is held.
+
+    Args:
+      spec: what is wanted.
+      store: where it goes, open for writing.
+      datasets: digest and name of each data set, by its options' key.
+      execute: where messages come from. Late and doubled ones are passed over.
+      observer: is told what happens.
+      check: called before each write; raises when the root is no longer ours.
+
+    Raises:
+      StoreError: as in `run`.
+    """
+    observer = observer or Observer()
+    store.look_again()  # what another driver finished before we held the root
+    store.record_sweep(sweep_name(spec), {"spec": spec.model_dump(mode="json"), "datasets": dict(datasets)})
+    shards = missing(spec, store, datasets)
+    store.tidy({cell.folder for cell in cells(spec, datasets)}, shards)
+    outcome = Outcome(planned=shards)
+    observer.begin(shards, _count(spec) - sum(len(s.seeds) for s in shards))
+    expected = set(shards)
+    for shard, message in execute(shards, store.load_checkpoint) if shards else ():
+        if shard not in expected:
+            continue
+        check()
+        _write(store, shard, message, outcome)
+        match message:
+            case Halved(halves):
+                expected.remove(shard)
+                expected.update(halves)
+            case Recut(gone, new):
+                expected.difference_update(gone)
+                expected.update(new)
+            case Finished() | Failed():
+                expected.remove(shard)
+        observer.message(shard, message)
+    return outcome
 
 
 def sweep_name(spec: SweepSpec) -> str:
@@ -161,11 +201,11 @@ def _load_datasets(
     return datasets
 
 
-def _events(
-    shards: list[Shard],
+def _execute(
     digits: dict[str, Digits],
     engine: str,
     settings: Settings,
+    shards: list[Shard],
     resume_from: Callable[[Shard], bytes | None],
 ) -> Events:
     if settings.executor == "inline":
@@ -175,7 +215,7 @@ def _events(
 
     scheduler.connect(settings.address, settings.workers)
     try:
-        device = scheduler.device_here() if settings.device == "auto" else settings.device
+        device = None if settings.device == "auto" else settings.device
         yield from scheduler.run_on_ray(
             shards, digits, engine, device, settings.checkpoint_seconds, resume_from
         )
@@ -215,5 +255,7 @@ def _write(store: Store, shard: Shard, message: Message, outcome: Outcome) -> No
         case Failed(traceback):
             store.save_failure(shard, traceback)
             outcome.failed.append(shard)
-        case Started() | Progress() | Note():
+        case Halved():
+            store.drop_checkpoint(shard)  # or the next run would begin with the whole shard again
+        case Started() | Progress() | Note() | Recut():
             pass

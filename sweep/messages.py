@@ -1,11 +1,12 @@
 """What travels between driver and workers. Loads neither JAX nor Ray."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from sweep.plan import Shard
 from sweep.schema import FileMetadata
 
 
@@ -28,6 +29,7 @@ class Started:
     engine: str
     device: str
     remark: str | None  # why a faster engine was passed over
+    environment: dict[str, str] = field(default_factory=dict)  # host, and what decides which device is seen
 
 
 @dataclass(frozen=True)
@@ -56,10 +58,25 @@ class Note:
 
 
 @dataclass(frozen=True)
+class Halved:
+    """The shard ran out of memory: its halves are tried in its place."""
+
+    halves: tuple[Shard, ...]
+
+
+@dataclass(frozen=True)
+class Recut:
+    """Shards go on in another cut of the same seeds: wider for an accelerator, narrower for a core."""
+
+    gone: tuple[Shard, ...]
+    new: tuple[Shard, ...]
+
+
+@dataclass(frozen=True)
 class Failed:
     """The shard is given up."""
 
     traceback: str
 
 
-Message = Started | Progress | Finished | Note | Failed
+Message = Started | Progress | Finished | Note | Halved | Recut | Failed

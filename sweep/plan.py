@@ -83,7 +83,7 @@ def plan(
     for cell in cells:
         missing = subtract(wanted, completed.get(cell.key, ()))
         for seeds in sorted(begun.get(cell.key, ()), key=lambda r: r.start):
-            if len(seeds) == sum(len(r) for r in intersect(missing, seeds)):
+            if seeds and len(seeds) == sum(len(r) for r in intersect(missing, seeds)):
                 shards.append(Shard(cell, seeds))
                 missing = subtract(missing, [seeds])
         shards += [

@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.table import Table
 
 from sweep.driver import Observer
-from sweep.messages import Failed, Finished, Message, Note, Progress, Started
+from sweep.messages import Failed, Finished, Halved, Message, Note, Progress, Started
 from sweep.plan import Shard
 
 PLAIN_SECONDS = 10.0
@@ -94,6 +94,10 @@ class Display(Observer):
                 state.worked -= self._last_epoch.pop(shard, 0) * len(shard.seeds)
                 state.shards.pop(shard, None)
                 self._say(f"{shard.title}: {text}")
+            case Halved():
+                state.worked -= self._last_epoch.pop(shard, 0) * len(shard.seeds)
+                state.shards.pop(shard, None)
+                self._say(f"{shard.title}: ran out of memory, goes on as two halves")
             case Failed():
                 state.shards.pop(shard, None)
                 self._say(f"{shard.title}: given up, the others go on")

@@ -1,7 +1,7 @@
 """The columns: names, types and units of what is stored. Nothing else in the project spells them out."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import pyarrow as pa
@@ -57,6 +57,7 @@ class FileMetadata:
     versions: dict[str, str]  # of the libraries that decide numbers
     started: str  # ISO 8601, UTC
     seconds: float  # spent on this shard by the worker that finished it
+    environment: dict[str, str] = field(default_factory=dict)  # host, and which devices the worker could see
     schema_version: int = SCHEMA_VERSION
 
     def encode(self) -> dict[bytes, bytes]:

@@ -171,13 +171,19 @@ class Store:
         self, kind: Literal["epochs", "labels"], columns: list[str], last_only: bool = False
     ) -> pd.DataFrame:
         files = self.files
-        return read_rows(
-            [file.metadata for file in files],
-            lambda i: self._open(f"{kind}/{files[i].path}.parquet"),
-            kind,
-            columns,
-            last_only,
-        )
+        try:
+            return read_rows(
+                [file.metadata for file in files],
+                lambda i: self._open(f"{kind}/{files[i].path}.parquet"),
+                kind,
+                columns,
+                last_only,
+            )
+        except (OSError, pa.ArrowInvalid) as error:
+            raise StoreError(
+                f"{self.root}/{kind}: cannot be read whole: {str(error).strip().partition(chr(10))[0]}; "
+                f"`sweep doctor --root {self.root}` names the file"
+            ) from None
 
     def _read_metadata(self, path: str) -> StoredFile:
         name = f"epochs/{path}.parquet"
@@ -213,13 +219,14 @@ class Store:
         """Seeds of shards with a checkpoint, by cell folder."""
         return self._shards("checkpoints", ".npz")
 
-    def drop_stale_checkpoints(self, folders: Iterable[str], planned: Iterable[Shard]) -> None:
-        """Forget, in these cells' folders, the state of shards that will not be run as they were cut then."""
-        kept = {f"{shard.path}.npz" for shard in planned}
-        for folder in folders:
-            for name in self._list(f"checkpoints/{folder}"):
-                if f"{folder}/{name}" not in kept:
-                    self._drop(f"checkpoints/{folder}/{name}")
+    def tidy(self, folders: Iterable[str], planned: Iterable[Shard]) -> None:
+        """Forget, in these cells' folders, states and failures of shards that are not to be run as cut then."""
+        kept = {shard.path for shard in planned}
+        for top in (f"{kind}/{folder}" for kind in ("checkpoints", "failures") for folder in folders):
+            for name in self._list(top):
+                path = f"{top}/{name}"
+                if path.partition("/")[2].rpartition(".")[0] not in kept:
+                    self._drop(path)
 
     def checkpoint_epochs(self, folder: str) -> list[int]:
         """Epoch of each checkpoint of a cell; one that cannot be read is passed over."""

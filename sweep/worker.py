@@ -3,6 +3,7 @@
 Importing this module imports JAX: `model.numerics.configure` must have run before.
 """
 
+import os
 import platform
 import time
 from collections.abc import Iterator
@@ -22,6 +23,8 @@ from sweep.measure import Measured, epochs_table, labels_table
 from sweep.messages import Digits, Finished, Progress, Started
 from sweep.plan import Shard
 from sweep.schema import FileMetadata
+
+VISIBLE = ("JAX_PLATFORMS", "CUDA_VISIBLE_DEVICES", "TPU_VISIBLE_CHIPS", "TPU_CHIPS_PER_HOST_BOUNDS")
 
 
 def run_shard(
@@ -52,9 +55,9 @@ def run_shard(
     engine, remark = choose(engine, variant, jax.default_backend())
     runner = load_engine(engine)
     states = vmap.init(variant, np.array(shard.seeds, np.uint32))
-    at = checkpoint.load(resume_from, states) if resume_from else None
+    at = checkpoint.load(resume_from, states, shard.name) if resume_from else None
     epoch, states, rows = at or Checkpoint(0, states, [])
-    yield Started(epoch, engine, device_kind(), remark)
+    yield Started(epoch, engine, device_kind(), remark, environment())
     saved = time.monotonic()
     rates = [
         float(learning_rates(variant, e, len(digits.train_labels))[-1]) for e in range(1, variant.epochs + 1)
@@ -67,7 +70,7 @@ def run_shard(
         rows.append(measured)
         content = None
         if epoch < variant.epochs and time.monotonic() - saved >= checkpoint_seconds:
-            content, saved = checkpoint.dump(Checkpoint(epoch, states, rows)), time.monotonic()
+            content, saved = checkpoint.dump(Checkpoint(epoch, states, rows), shard.name), time.monotonic()
         errors = measured.test_misses[measured.finite] / len(digits.test_labels)
         yield Progress(epoch, errors.tolist(), content)
     if test is None:  # resumed after the last epoch
@@ -117,7 +120,14 @@ def _metadata(shard: Shard, digits: Digits, engine: str, started: datetime, seco
         versions={p: version(p) for p in ("jax", "jaxlib", "flax", "optax", "numpy")},
         started=started.isoformat(timespec="seconds"),
         seconds=round(seconds, 3),
+        environment=environment(),
     )
+
+
+def environment() -> dict[str, str]:
+    """Where this process runs and which devices it was allowed to see."""
+    seen = {name: os.environ[name] for name in VISIBLE if name in os.environ}
+    return {"host": platform.node(), **seen}
 
 
 def device_kind() -> str:

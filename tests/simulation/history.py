@@ -1,0 +1,172 @@
+"""One history: a sweep's lives and deaths drawn from one seed, at the end of which the rows must be right."""
+
+import random
+from dataclasses import dataclass, field
+
+import pandas as pd
+import pyarrow as pa
+
+from sweep.driver import Observer, cells, train
+from sweep.errors import StoreError
+from sweep.messages import Finished, Message
+from sweep.plan import Shard
+from sweep.schema import EPOCHS, LABELS
+from sweep.spec import SweepSpec, parse
+from sweep.store import Store
+from tests.simulation import workers
+from tests.simulation.disk import Disk, WorldStopped
+from tests.simulation.workers import Workers
+
+Run = tuple[str, int]  # variant and seed
+
+
+class Interrupted(Exception):
+    """Ctrl-C, at any moment between two messages."""
+
+
+@dataclass
+class Ledger(Observer):
+    """Holds the driver to its word: what it called finished is never done again, whatever happens later."""
+
+    finished: set[Run] = field(default_factory=set)
+    trained: int = 0
+
+    def begin(self, shards: list[Shard], stored: int) -> None:
+        again = self.finished & {run for shard in shards for run in runs(shard)}
+        assert not again, f"finished and planned again: {sorted(again)}"
+
+    def message(self, shard: Shard, message: Message) -> None:
+        if isinstance(message, Finished):
+            self.finished.update(runs(shard))
+            self.trained += len(shard.seeds)
+
+
+def runs(shard: Shard) -> set[Run]:
+    return {(shard.cell.variant.name, seed) for seed in shard.seeds}
+
+
+class History:
+    """The world of one seed: a disk, a sweep that grows, and drivers that come and go."""
+
+    def __init__(self, seed: int) -> None:
+        self.chance = random.Random(seed)
+        self.disk = Disk(self.chance)
+        self.object_store = self.chance.random() < 0.3
+        self.variants = self.chance.choice(["base", "softmax", "base,softmax"])
+        self.seeds = [f"0:{self.chance.randint(1, 7)}"]
+        self.epochs = self.chance.randint(1, 4)
+        self.ledger = Ledger()
+        self.faults = 0
+
+    def spec(self) -> SweepSpec:
+        """What is wanted now; the width changes from life to life, seeds are added."""
+        if self.chance.random() < 0.2:
+            start = self.chance.randint(0, 12)
+            self.seeds.append(f"{start}:{start + self.chance.randint(1, 4)}")
+        return parse(
+            {
+                "variants": self.variants,
+                "seeds": ",".join(self.seeds),
+                "set": {"epochs": self.epochs},
+                "shard_width": self.chance.randint(1, 5),
+            }
+        )
+
+    def datasets(self, spec: SweepSpec) -> dict[str, dict[str, str]]:
+        return {repr(options): {"digest": "d" * 64, "name": "digits"} for _, options in spec.cells()}
+
+    def store(self) -> Store:
+        """The root as a new process finds it."""
+        base = "bucket/root" if self.object_store else "/root"
+        return Store("simulated", self.disk.files(base, self.object_store))
+
+    def drive(self, trouble: float, between: float) -> None:
+        """One driver's life. `between`: the chance that Ctrl-C or a second driver comes between two messages."""
+        spec = self.spec()
+        store = self.store()
+        store.open_for_writing()
+        source = Workers(self.chance, trouble)
+
+        def messages(shards, resume_from):
+            for shard, message in source(shards, resume_from):
+                if self.chance.random() < between:
+                    self.faults += 1
+                    if self.chance.random() < 0.5:
+                        raise Interrupted
+                    self.drive(trouble, 0.0)  # a second driver, on a root whose lease went stale
+                yield shard, message
+
+        train(spec, store, self.datasets(spec), messages, self.ledger)
+        self.faults += source.faults
+
+    def damage(self) -> None:
+        """Checkpoints and temporary files are truncated, emptied, overwritten and removed."""
+        for path in sorted(self.disk.names):
+            name = path.rpartition("/")[2]
+            if not ("/checkpoints/" in path or name.startswith("_")) or self.chance.random() < 0.6:
+                continue
+            self.faults += 1
+            content = bytearray(self.disk.names[path].content)
+            match self.chance.choice(["truncate", "empty", "flip", "remove", "swap"]):
+                case "truncate":
+                    content = content[: self.chance.randint(0, len(content))]
+                case "empty":
+                    content.clear()
+                case "flip" if content:
+                    content[self.chance.randrange(len(content))] ^= self.chance.randint(1, 255)
+                case "swap":
+                    content = bytearray(self.disk.names[self.chance.choice(sorted(self.disk.names))].content)
+                case "remove":
+                    del self.disk.names[path]
+                    continue
+            self.disk.put(path, bytes(content))
+
+    def live(self) -> "History":
+        """Lives that end badly, then one that ends well; the rows are checked."""
+        for _ in range(self.chance.randint(1, 5)):
+            end = self.disk.operations + int(self.chance.expovariate(1 / 60))
+            how = self.chance.choice(["killed", "power cut", "full disk", "on its own"])
+            self.disk.full_at = end if how == "full disk" else None
+            self.disk.stop_at = end if how in ("killed", "power cut") else None
+            try:
+                self.drive(trouble=self.chance.choice([0.0, 0.05, 0.2]), between=0.03)
+            except (WorldStopped, Interrupted):
+                self.faults += 1
+            except StoreError:
+                if how != "full disk":
+                    raise
+                self.faults += 1
+            self.disk.restart(power_cut=how == "power cut" and not self.object_store)
+            self.damage()
+        self.drive(trouble=0.1, between=0.0)
+        while True:  # a shard may have failed by its own fault: the same command again
+            self.drive(trouble=0.0, between=0.0)
+            if not self.store().failures():
+                break
+        self.check()
+        return self
+
+    def check(self) -> None:
+        """Every wanted row and label is there once, and is what an undisturbed run gives."""
+        spec = parse(
+            {"variants": self.variants, "seeds": ",".join(self.seeds), "set": {"epochs": self.epochs}}
+        )
+        whole = [
+            finished
+            for cell in cells(spec, self.datasets(spec))
+            for seeds in spec.seed_ranges
+            for finished in workers.train(Shard(cell, seeds), None, lambda: False)
+            if isinstance(finished, Finished)
+        ]
+        store = self.store()
+        for schema, rows, tables in (
+            (EPOCHS, store.epochs(), [w.epochs for w in whole]),
+            (LABELS, store.labels(), [w.labels for w in whole]),
+        ):
+            expected = pa.concat_tables(tables).to_pandas(types_mapper={pa.int32(): pd.Int32Dtype()}.get)
+            assert _rows(rows[schema.names]) == _rows(expected)
+        assert not store.checkpoints(), "checkpoints of finished shards were left"
+
+
+def _rows(frame: pd.DataFrame) -> list[str]:
+    return sorted(map(repr, frame.itertuples(index=False, name=None)))
