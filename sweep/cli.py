@@ -14,6 +14,7 @@ from rich.console import Console
 
 from sweep.analysis import commands as on_results
 from sweep.cluster import commands as on_clusters
+from sweep.doctor import doctor
 
 app = typer.Typer(
     help="How much does the seed matter? Seed sweeps of the first convolutional network trained on real data.",
@@ -173,7 +174,7 @@ def status(root: RootOption = "results", address: on_clusters.AddressOption = No
         print(f"failed: {title}, see {root}/{path}")
 
 
-for look in (on_results.table, on_results.plot, on_results.compare, on_results.report):
+for look in (on_results.table, on_results.plot, on_results.compare, on_results.report, doctor):
     app.command()(look)
 
 
@@ -268,15 +269,16 @@ def train(specs: list[Any], store: Any, settings: Any, again: str) -> bool:
     """Run specs one after the other; true when a shard failed."""
     from sweep.driver import run as drive
     from sweep.progress import Display
+    from sweep.watch import Watch, logged
 
     failed = False
     began = time.monotonic()
-    with _sigterm_as_interrupt():
+    with _sigterm_as_interrupt(), logged(store):
         try:
             for spec in specs:
                 display = Display(Console(stderr=True))
                 with display.shown():
-                    outcome = drive(spec, store, settings, display)
+                    outcome = drive(spec, store, settings, Watch(store, display))
                 if outcome.finished:
                     seconds = time.monotonic() - began
                     _say(f"{outcome.runs_trained:,} runs trained in {seconds:.0f} s, stored in {store.root}")

@@ -7,13 +7,15 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import Any, Literal, cast
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
 
 os.environ["RAY_ENABLE_UV_RUN_RUNTIME_ENV"] = "0"  # else a driver under `uv run` ships its own environment
 os.environ.setdefault("RAY_raylet_start_wait_time_s", "120")  # a busy machine takes longer than Ray's 30 s
 
 import ray
+import yaml
 from ray.exceptions import (
     NodeDiedError,
     ObjectLostError,
@@ -21,28 +23,41 @@ from ray.exceptions import (
     RayActorError,
     RayError,
     RayTaskError,
+    TaskUnschedulableError,
     WorkerCrashedError,
 )
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from sweep.cluster import native
-from sweep.messages import Digits, Failed, Message, Note
+from sweep.cluster.metrics import Metrics
+from sweep.devices import Device, Fleet, Node, bite, join, merged, to_come
+from sweep.messages import Digits, Message, Recut
 from sweep.plan import Shard
+from sweep.retry import Attempt, Fault, after
 
-Device = Literal["cpu", "gpu", "tpu"]
+LOOK_SECONDS = 5.0  # between two looks at which machines are there
 
-CRASH_RETRIES = 20  # machines are taken away all night long; a shard that kills its worker must still end
-LONGEST_PAUSE = 60.0  # seconds between retries of one shard
 _RESOURCES: dict[str, dict[str, Any]] = {"gpu": {"num_gpus": 1}, "tpu": {"resources": {"TPU": 1}}}
+_PLATFORM: dict[Device, str] = {"cpu": "cpu", "gpu": "cuda", "tpu": "tpu"}  # as JAX calls them
+
+# Environment of a driver: the file that its cluster was started with.
+CLUSTER_FILE = "LECUN1989_CLUSTER_FILE"
+# Environment of a node, for tests: what JAX opens there in the place of an accelerator.
+PLATFORM = "LECUN1989_PLATFORM"
+_ONE_CHIP = {
+    "TPU_CHIPS_PER_PROCESS_BOUNDS": "1,1,1",
+    "TPU_PROCESS_BOUNDS": "1,1,1",
+    "ALLOW_MULTIPLE_LIBTPU_LOAD": "true",
+}
 
 
 @dataclass
-class _Attempt:
-    """A shard on its way: how often it was tried, and when it may be tried again."""
+class _Flight:
+    """A task that was submitted."""
 
-    shard: Shard
-    crashes: int = 0
-    errors: int = 0
-    not_before: float = field(default_factory=time.monotonic)
+    attempt: Attempt
+    helper: str | None  # ID of the machine of another kind that it was given to
+    begun: bool = False
 
 
 def connect(address: str | None, workers: int | None) -> None:
@@ -61,7 +76,14 @@ def connect(address: str | None, workers: int | None) -> None:
     on_sigterm = signal.getsignal(signal.SIGTERM)
     try:
         if address is None:
-            ray.init(num_cpus=workers, include_dashboard=False, object_store_memory=256 * 2**20, **quiet)
+            own: dict[str, Any] = {
+                "address": "local",
+                "include_dashboard": False,
+                "object_store_memory": 256 * 2**20,
+            }
+            ray.init(
+                num_cpus=workers, **own, **quiet
+            )  # "local", or a cluster of someone else's here is joined
         else:
             ray.init(address=address, **quiet)
     except Exception as error:  # Ray raises bare Exception, ConnectionError, RuntimeError, ValueError …
@@ -80,94 +102,140 @@ def disconnect() -> None:
     ray.shutdown()
 
 
-def device_here() -> Device:
-    """The fastest kind of device the cluster has."""
-    resources = ray.cluster_resources()
-    return "tpu" if resources.get("TPU") else "gpu" if resources.get("GPU") else "cpu"
+def fleet() -> Fleet:
+    """The machines that are there, and the most that the autoscaler may bring.
 
-
-def slots(device: Device) -> int:
-    """Shards that can run at once now."""
-    return int(ray.cluster_resources().get({"cpu": "CPU", "gpu": "GPU", "tpu": "TPU"}[device], 0))
+    Ray does not tell what a cluster can grow to. `ray up` leaves its file on the head, where drivers run.
+    """
+    nodes = [Node(n["NodeID"], n["Resources"]) for n in ray.nodes() if n["Alive"]]
+    file = Path(os.environ.get(CLUSTER_FILE, "~/ray_bootstrap_config.yaml")).expanduser()
+    return Fleet(nodes, to_come(yaml.safe_load(file.read_text())) if file.is_file() else {})
 
 
 def run_on_ray(
     shards: list[Shard],
     digits: dict[str, Digits],
     engine: str,
-    device: Device,
+    device: Device | None,
     checkpoint_seconds: float,
     resume_from: Callable[[Shard], bytes | None],
 ) -> Iterator[tuple[Shard, Message]]:
     """Train shards, and say what happens.
 
+    Every shard asks for a device of the fastest kind at once, so that the autoscaler sees the demand. Machines of
+    other kinds take work from the end of the queue for as long as there is one.
+
     Args:
       shards: longest first.
       digits: by data set digest; sent once.
       engine: name, or "auto".
-      device: what each shard is given one of.
+      device: the only kind to be used; None for all that the cluster has.
       checkpoint_seconds: least time between a shard's checkpoints.
       resume_from: the last checkpoint of a shard, asked for whenever it is submitted.
 
     Yields:
       Messages of `run_shard`, in order for each shard; Note for a retry; Failed, after which the shard is
-      given up. A shard that runs out of memory is yielded on as its two halves.
+      given up; Halved for one that ran out of memory, whose halves follow in its place; Recut for shards that are
+      cut otherwise to suit a device.
     """
     stored = {digest: ray.put(d) for digest, d in digits.items()}
-    task = _train if device == "cpu" else _train_and_free_device
-    running: dict[Any, _Attempt] = {}
-    waiting = [_Attempt(shard) for shard in shards]
-    while waiting or running:
+    here = fleet()
+    main = device or here.device
+    metrics = Metrics(max(len(d.train_labels) for d in digits.values()))
+    flights: dict[Any, _Flight] = {}  # by stream of messages
+
+    def submit(attempt: Attempt, kind: Device, node: Node | None) -> None:
+        shard = attempt.shard
+        task = _train if kind == "cpu" else _train_and_free_device
+        where = {"scheduling_strategy": NodeAffinitySchedulingStrategy(node.id, soft=False)} if node else {}
+        stream = task.options(name=shard.title, **_RESOURCES.get(kind, {}), **where).remote(
+            shard,
+            stored[shard.cell.dataset_digest],
+            engine,
+            kind,
+            checkpoint_seconds,
+            resume_from(shard),
+        )
+        flights[stream] = _Flight(attempt, node.id if node else None)
+
+    if main != "cpu":
+        begun = {shard for shard in shards if resume_from(shard)}
+        for group in join(shards, here.width(main), here.slots(main), begun):
+            block = merged(group)
+            shards = [block, *(s for s in shards if s not in group)]
+            yield group[0], Recut(group, (block,))
+        shards.sort(key=lambda s: -s.epochs_of_work)
+    waiting = [Attempt(shard) for shard in shards]
+    looked = time.monotonic()
+    while waiting or flights:
         now = time.monotonic()
-        for attempt in [a for a in waiting if a.not_before <= now]:
-            waiting.remove(attempt)
-            shard = attempt.shard
-            stream: Any = task.options(name=shard.title, **_RESOURCES.get(device, {})).remote(
-                shard,
-                stored[shard.cell.dataset_digest],
-                engine,
-                device,
-                checkpoint_seconds,
-                resume_from(shard),
-            )
-            running[stream] = attempt
-        if not running:
-            time.sleep(max(0.0, min(a.not_before for a in waiting) - time.monotonic()))
+        if now - looked >= LOOK_SECONDS:
+            here, looked = fleet(), now
+        go = [a for a in waiting if a.not_before <= now]
+        waiting = [a for a in waiting if a.not_before > now]
+        for node in here.helpers(main) if device is None else []:
+            free = node.slots - sum(f.helper == node.id for f in flights.values())
+            while free > 0 and len(go) + sum(f.helper is None for f in flights.values()) > here.slots(main):
+                if not go and not (go := _call_back(flights)):
+                    break
+                attempt, free = go.pop(), free - 1
+                whole = attempt.shard
+                parts = (whole,) if resume_from(whole) else bite(whole, here.width(node.device))
+                if len(parts) > 1:
+                    yield whole, Recut((whole,), parts)
+                    go.append(Attempt(parts[0]))
+                    attempt = Attempt(parts[1])
+                submit(attempt, node.device, node)
+        for attempt in go:
+            submit(attempt, main, None)
+        timeout = min([LOOK_SECONDS, *(max(0.0, a.not_before - now) for a in waiting)])
+        if not flights:
+            time.sleep(timeout)
             continue
-        timeout = max(0.0, min(a.not_before for a in waiting) - now) if waiting else None
-        if not ray.wait(list(running), num_returns=1, timeout=timeout, fetch_local=False)[0]:
+        if not ray.wait(list(flights), num_returns=1, timeout=timeout, fetch_local=False)[0]:
             continue
-        ready, _ = ray.wait(list(running), num_returns=len(running), timeout=0, fetch_local=False)
+        ready, _ = ray.wait(list(flights), num_returns=len(flights), timeout=0, fetch_local=False)
+        stream: Any
         for stream in ready:
-            attempt = running[stream]
+            flight = flights[stream]
+            attempt = flight.attempt
             try:
-                yield attempt.shard, cast(Message, ray.get(next(stream)))
-            except StopIteration:
-                del running[stream]
-            except RayError as error:
-                del running[stream]
-                again, message = _after(error, attempt)
-                waiting += again
+                message = cast(Message, ray.get(next(stream)))
+                flight.begun = True
+                metrics.message(attempt.shard, message)
                 yield attempt.shard, message
+            except StopIteration:
+                del flights[stream]
+            except RayError as error:
+                del flights[stream]
+                again, told = after(_fault(error), _name(error), str(error), attempt, time.monotonic())
+                waiting += again
+                metrics.message(attempt.shard, told)
+                yield attempt.shard, told
 
 
-def _after(error: RayError, attempt: _Attempt) -> tuple[list[_Attempt], Note | Failed]:
-    """What to try next, by class of error, and what to tell."""
-    shard = attempt.shard
-    if isinstance(error, OutOfMemoryError) and len(shard.seeds) > 1:
-        middle = shard.seeds.start + len(shard.seeds) // 2
-        halves = (range(shard.seeds.start, middle), range(middle, shard.seeds.stop))
-        return [_Attempt(Shard(shard.cell, half)) for half in halves], Note("ran out of memory: halved")
-    lost = WorkerCrashedError | NodeDiedError | ObjectLostError | RayActorError | OutOfMemoryError
-    if isinstance(error, lost) and attempt.crashes < CRASH_RETRIES:
-        attempt.crashes += 1
-        pause = min(LONGEST_PAUSE, 0.5 * 2**attempt.crashes)
-        attempt.not_before = time.monotonic() + pause
-        return [attempt], Note(f"{type(error).__name__}: tried again in {pause:.0f} s")
-    if isinstance(error, RayTaskError) and attempt.errors < 1:
-        attempt.errors += 1
-        return [attempt], Note(f"{type(error.cause).__name__}: tried once more")
-    return [], Failed(str(error))
+def _call_back(flights: dict[Any, _Flight]) -> list[Attempt]:
+    """The last attempt that still waits for its device, taken from the queue; none when all have begun."""
+    queued = [stream for stream, flight in flights.items() if flight.helper is None and not flight.begun]
+    if not queued:
+        return []
+    ray.cancel(queued[-1])
+    return [flights.pop(queued[-1]).attempt]
+
+
+def _fault(error: RayError) -> Fault:
+    """Ray's own memory monitor, a worker's allocation and an accelerator's all mean: too many seeds at once."""
+    if isinstance(error, OutOfMemoryError):
+        return "memory"
+    if isinstance(error, RayTaskError):
+        cause = error.cause
+        return "memory" if isinstance(cause, MemoryError) or "RESOURCE_EXHAUSTED" in str(cause) else "own"
+    lost = WorkerCrashedError | NodeDiedError | ObjectLostError | RayActorError | TaskUnschedulableError
+    return "lost" if isinstance(error, lost) else "own"
+
+
+def _name(error: RayError) -> str:
+    return type(error.cause if isinstance(error, RayTaskError) else error).__name__
 
 
 def _run(
@@ -180,8 +248,13 @@ def _run(
 ) -> Iterator[Message]:
     from model.numerics import configure
 
-    # One core a shard: `num_cpus=1` is what the task was given. A task for the CPU must not touch a GPU.
-    configure(platform="cpu" if device == "cpu" else None, threads=1)
+    # The driver's JAX_PLATFORMS is "cpu" and workers on its machine inherit that, so each says its own: never
+    # another device in silence, and none that the task was not given (a GPU is seen by CPU tasks too).
+    platform = _PLATFORM[device] if device == "cpu" else os.environ.get(PLATFORM, _PLATFORM[device])
+    if device == "tpu":
+        os.environ.update(_ONE_CHIP)
+    # One core a shard: `num_cpus=1` is what the task was given.
+    configure(platform, threads=1)
     native.provide()
     from sweep.worker import run_shard
 

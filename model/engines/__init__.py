@@ -48,10 +48,26 @@ class Engine(Protocol):
         """Score of every replica: loss [R], misses [R], predictions [R, N], as NumPy arrays."""
 
 
+NARROWEST_BLOCK = 16
+_REPLICA_BYTES = (
+    16 * 2**20
+)  # of an accelerator's memory, with optimiser, scores and what XLA keeps beside them
+
 ENGINES: dict[str, str] = {
     "lanes": "replicas in the lanes of a processor's vectors, in C++: the fast one on a CPU",
     "vmap": "jax.vmap of the one-replica program, on any device: the definition of correct",
 }
+
+
+def block_width(memory: int) -> int:
+    """Replicas that an accelerator trains at once: a power of two that fills half its memory at most.
+
+    It depends on nothing else, so that a seed's bits depend on no neighbour.
+
+    Args:
+      memory: bytes.
+    """
+    return max(NARROWEST_BLOCK, 2 ** ((memory // (2 * _REPLICA_BYTES)).bit_length() - 1))
 
 
 def load_engine(name: str) -> Engine:

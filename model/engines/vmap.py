@@ -14,10 +14,17 @@ import jax.numpy as jnp
 import numpy as np
 
 from model import training
+from model.engines import block_width
 from model.training import Evaluation, Params, ReplicaState
 from model.variants import Variant
 
-BLOCK = 16  # replicas in a block
+
+@cache
+def block() -> int:
+    """Replicas in a block: few on a CPU, on an accelerator what its memory holds."""
+    device = jax.devices()[0]
+    memory = (device.memory_stats() or {}).get("bytes_limit", 0) if device.platform != "cpu" else 0
+    return block_width(memory)
 
 
 def unsupported(variant: Variant | None = None) -> None:
@@ -65,6 +72,7 @@ def _in_blocks(program: Callable[[Any], Any], replicas: Any) -> Any:
     """`program` over a tree with leading axis [R], a block at a time; the last block is padded."""
     count = jax.tree.leaves(replicas)[0].shape[0]
     # Padding repeats the last replica: it costs nothing more and cannot diverge by itself.
-    rows = np.minimum(np.arange(-(-count // BLOCK) * BLOCK), count - 1).reshape(-1, BLOCK)
+    width = block()
+    rows = np.minimum(np.arange(-(-count // width) * width), count - 1).reshape(-1, width)
     blocks = [program(jax.tree.map(lambda leaf, row=row: leaf[row], replicas)) for row in rows]
     return jax.tree.map(lambda *parts: jnp.concatenate(parts)[:count], *blocks)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from sweep.cluster.jobs import Cluster
 
 WRONG_REQUEST = 2
+STALE_SECONDS = 120.0  # an epoch on a slow machine may take that long
 
 AddressOption = Annotated[
     str | None,
@@ -27,7 +28,7 @@ cluster = typer.Typer(help="Files for `ray up`.", no_args_is_help=True)
 def register(app: typer.Typer) -> None:
     """Add the commands to `sweep`."""
     app.add_typer(cluster, name="cluster")
-    for command in (submit, jobs, logs, stop, fetch):
+    for command in (submit, jobs, logs, stop, top, fetch):
         app.command()(command)
 
 
@@ -112,6 +113,35 @@ def stop(job: JobArgument, address: AddressOption = None) -> None:
 
     ended = Cluster(address).stop(job)
     typer.echo(f"{job}: {ended.status}", err=True)
+
+
+def top(root: HeadRootOption = "results", address: AddressOption = None) -> None:
+    """Who is at work: each shard under way, its host, device and pace; also while a sweep runs."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from sweep.store import Store
+    from sweep.watch import workers
+
+    if address is not None:
+        ask("top", address, root)
+        return
+    age, rows = workers(Store(root))
+    if not rows or age > STALE_SECONDS:
+        print("no shard is under way")
+        return
+    table = Table(
+        "shard", "host", "chip", "device", "engine", "epoch", "replica-epochs/s", box=None, pad_edge=False
+    )
+    for row in rows:
+        epoch = f"{row['epoch']}/{row['epochs']}"
+        table.add_row(
+            row["shard"], row["host"], row["chip"], row["device"], row["engine"], epoch, f"{row['rate']:.1f}"
+        )
+    table.caption = (
+        f"{len(rows)} at work, {sum(row['rate'] for row in rows):.1f} replica-epochs/s, {age:.0f} s ago"
+    )
+    Console(soft_wrap=True).print(table)
 
 
 def fetch(

@@ -5,10 +5,12 @@ file, only the addresses and ports are others, and the installation of packages 
 the one that runs the tests.
 """
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import psutil
@@ -28,7 +30,7 @@ home = os.path.join({folder!r}, "hosts", target.rpartition("@")[2])
 os.makedirs(os.path.join(home, "sweep-venv"), exist_ok=True)
 if not os.path.lexists(os.path.join(home, "sweep-venv", "bin")):
     os.symlink({folder!r} + "/bin", os.path.join(home, "sweep-venv", "bin"))
-kept = {{k: os.environ[k] for k in ("LANG", "TFDS_DATA_DIR", "TMPDIR") if k in os.environ}}
+kept = {{k: os.environ[k] for k in ("LANG", "RAY_TMPDIR", "RAY_USAGE_STATS_ENABLED") if k in os.environ}}
 environment = kept | {{"HOME": home, {mark!r}: home, "PATH": {folder!r} + "/bin:/usr/local/bin:/usr/bin:/bin"}}
 os.chdir(home)
 os.execve("/bin/bash", ["bash", "-c", " ".join(command)], environment)
@@ -106,12 +108,22 @@ def own_machines(folder: Path, port: int, dashboard: int) -> Path:
 def end_host(home: str) -> None:
     """End every process of a host but the caller's own."""
     here = {os.getpid(), *(p.pid for p in psutil.Process().parents())}
-    for process in psutil.process_iter():
-        try:
-            if process.environ().get(MARK) == home and process.pid not in here:
-                process.send_signal(signal.SIGKILL)
-        except psutil.Error:
-            continue
+    while found := [p for p in psutil.pids() if p not in here and _lives_on(home, p)]:
+        for pid in found:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.1)
+
+
+def _lives_on(home: str, pid: int) -> bool:
+    """Ray writes its processes' titles over the beginning of their environment, so it is read as it stands."""
+    try:
+        process = Path(f"/proc/{pid}")
+        if "\nState:\tZ" in (process / "status").read_text():
+            return False
+        return f"{MARK}={home}\0".encode() in (process / "environ").read_bytes()
+    except OSError:
+        return False
 
 
 def run(

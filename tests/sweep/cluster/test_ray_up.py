@@ -1,9 +1,11 @@
 """`ray up`, submit, follow, stop, submit again, fetch, `ray down`: the real ones, on hosts that are folders here."""
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 
 import pytest
@@ -33,10 +35,12 @@ def free_port() -> int:
 def cluster(tmp_path_factory):
     """A cluster brought up by `ray up`; its file, its environment and the address of its jobs."""
     folder = tmp_path_factory.mktemp("up")
+    ray_folder = tempfile.mkdtemp(prefix="up", dir="/tmp")  # a socket's path may hold 107 characters
     environment = os.environ | {
         "PATH": f"{write_stand_ins(folder)}:{os.environ['PATH']}",
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN_PATH": str(folder / "token"),
+        "RAY_TMPDIR": ray_folder,
         "RAY_USAGE_STATS_ENABLED": "0",
     }
     (folder / "token").write_text("3f" * 32)
@@ -52,6 +56,7 @@ def cluster(tmp_path_factory):
     finally:
         for home in (folder / "hosts").glob("*"):
             end_host(str(home))
+        shutil.rmtree(ray_folder, ignore_errors=True)
 
 
 def sweep(*arguments, environment, code=0):

@@ -1,0 +1,62 @@
+"""What a second machine brings: a sweep on a Ray cluster of one worker node against two, one core each.
+
+    python -m benchmarks.cluster [--seeds 0:64] [--epochs 4]
+
+The nodes are raylets of one machine, which must have two idle cores. Whole runs on the embedded digits; the start-up
+of Ray is left out (the clock starts when a shard says its first word). Prints the ratio; 2.0 is perfect.
+"""
+
+import argparse
+import os
+import tempfile
+import time
+
+os.environ["RAY_AUTH_MODE"] = "disabled"  # the cluster listens on this machine for a minute
+
+from ray.cluster_utils import Cluster
+
+from benchmarks.overhead import Clock
+from sweep.driver import Settings, run
+from sweep.spec import SweepSpec, parse
+from sweep.store import Store
+
+
+def seconds(spec: SweepSpec, workers: int) -> float:
+    """Wall time of a sweep in a fresh root on a fresh cluster, start-up apart."""
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+    try:
+        for _ in range(workers):
+            cluster.add_node(num_cpus=1)
+        with tempfile.TemporaryDirectory() as folder:
+            clock = Clock()
+            run(spec, Store(f"{folder}/results"), Settings(address=cluster.address), clock)
+            return time.monotonic() - clock.first
+    finally:
+        cluster.shutdown()
+
+
+def main() -> None:
+    """Measure both, print each and the ratio."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--seeds", default="0:64")
+    parser.add_argument("--epochs", type=int, default=4)
+    given = parser.parse_args()
+    spec = parse(
+        {
+            "variants": "base,dropout",
+            "dataset": "mnist5k",
+            "seeds": given.seeds,
+            "set": {"epochs": given.epochs},
+            "engine": "lanes",
+        }
+    )
+    one, two = seconds(spec, 1), seconds(spec, 2)
+    print(f"one worker   {one:7.1f} s")
+    print(f"two workers  {two:7.1f} s")
+    print(f"one / two    {one / two:7.2f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,150 @@
+"""A sweep's demand brings machines with chips that do not exist, one is taken away, another comes: nothing is lost.
+
+Ray's own autoscaler and its fake provider, which starts a raylet for each machine. Ray hands out chips as it does on
+a TPU VM; only what JAX opens is the CPU.
+"""
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+from pathlib import Path
+
+import psutil
+import pytest
+import ray
+import yaml
+
+from sweep.driver import Observer, Settings, run
+from sweep.messages import Note, Progress, Started
+from sweep.scheduler import CLUSTER_FILE, PLATFORM
+from sweep.store import Store
+from tests.sweep.cluster.hosts import MARK, end_host
+from tests.sweep.cluster.hosts import run as execute
+from tests.sweep.small import assert_same_rows, rows, run_inline, small_spec
+
+HEAD = "f" * 51 + "00000"  # the fake provider numbers its machines upwards from here
+CHIPS = 2
+
+
+@pytest.fixture
+def address(tmp_path, monkeypatch):
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+    here = ray.util.get_node_ip_address()
+    config = {
+        "cluster_name": "fake",
+        "max_workers": 3,
+        "idle_timeout_minutes": 5,
+        "provider": {
+            "type": "external",
+            "module": "ray.autoscaler._private.fake_multi_node.node_provider.FakeMultiNodeProvider",
+            "gcs_address": f"{here}:{port}",
+            "head_node_id": HEAD,
+            "launch_multiple": True,
+        },
+        **{f"{kind}setup_commands": [] for kind in ("", "head_", "worker_")},
+        **{f"{kind}_start_ray_commands": [] for kind in ("head", "worker")},
+        "initialization_commands": [],
+        "auth": {},
+        "file_mounts": {},
+        "cluster_synced_files": [],
+        "rsync_exclude": [],
+        "rsync_filter": [],
+        "head_node_type": "ray.head.default",
+        "available_node_types": {
+            "ray.head.default": {"resources": {"CPU": 0}, "node_config": {}, "max_workers": 0},
+            "tpu": {
+                "resources": {"CPU": 4, "TPU": CHIPS},
+                "node_config": {},
+                "min_workers": 0,
+                "max_workers": 3,
+            },
+        },
+    }
+    (tmp_path / "fake.yaml").write_text(yaml.safe_dump(config))
+    folder = tempfile.mkdtemp(prefix="fake", dir="/tmp")  # a socket's path may hold 107 characters
+    environment = os.environ | {
+        MARK: folder,
+        PLATFORM: "cpu",
+        "AUTOSCALER_UPDATE_INTERVAL_S": "1",
+        "PYTHONPATH": str(Path(__file__).parents[3]),
+        "RAY_CLOUD_INSTANCE_ID": HEAD,
+        "RAY_FAKE_CLUSTER": "1",
+        "RAY_OVERRIDE_NODE_ID_FOR_TESTING": HEAD,
+        "RAY_TMPDIR": folder,
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_enable_autoscaler_v2": "1",
+    }
+    start = [str(Path(sys.executable).with_name("ray")), "start", "--head", "--num-cpus=0", f"--port={port}"]
+    start += ["--include-dashboard=false", f"--autoscaling-config={tmp_path / 'fake.yaml'}"]
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+    monkeypatch.setenv(CLUSTER_FILE, str(tmp_path / "fake.yaml"))
+    signal.signal(signal.SIGALRM, lambda *_: pytest.fail("no machine came in time"))
+    try:
+        begun = execute(*start, environment=environment)
+        assert begun.returncode == 0, begun.stdout + begun.stderr
+        yield f"{here}:{port}"
+    finally:
+        ray.shutdown()
+        end_host(folder)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def take_away(machine: str) -> None:
+    """End a machine's raylet, as its loss would: its workers end with it."""
+    for process in psutil.process_iter(["cmdline"]):
+        with contextlib.suppress(OSError):
+            line = " ".join(process.info["cmdline"] or [])
+            if "/raylet " in line and machine.encode() in Path(f"/proc/{process.pid}/environ").read_bytes():
+                os.kill(process.pid, signal.SIGKILL)
+
+
+class Watch(Observer):
+    """Takes the first machine away when one of its shards is under way."""
+
+    def __init__(self):
+        self.started, self.notes, self.gone = [], [], False
+
+    def message(self, shard, message):
+        match message:
+            case Started():
+                self.started.append((shard, message.environment))
+            case Progress(epoch) if epoch >= 2 and not self.gone:
+                self.gone = True
+                take_away(HEAD[:-1] + "1")
+            case Note(text):
+                self.notes.append(text)
+
+
+def test_a_machine_is_taken_away_in_the_middle_of_its_shards(address, tmp_path):
+    spec = small_spec(
+        variants="base,softmax,augment,dropout", seeds="0:8", set={"epochs": 40}, engine="lanes"
+    )
+    watch = Watch()
+    signal.alarm(150)  # a machine that never comes would be waited for
+    store = Store(str(tmp_path / "results"))
+    outcome = run(spec, store, Settings(address=address, checkpoint_seconds=0.0), watch)
+    signal.alarm(0)
+    assert not outcome.failed
+    assert watch.gone
+    assert {environment["JAX_PLATFORMS"] for _, environment in watch.started} == {"cpu"}  # PLATFORM says so
+    assert any("tried again" in note for note in watch.notes)
+    assert len(watch.started) > 4  # at least one began twice
+
+    # Every attempt saw one chip and was told to open nothing else.
+    chips = [environment["TPU_VISIBLE_CHIPS"] for _, environment in watch.started]
+    assert set(chips) <= {str(i) for i in range(CHIPS)}
+    assert len(set(chips)) == CHIPS
+    assert {e["TPU_CHIPS_PER_HOST_BOUNDS"] for _, e in watch.started} == {"1,1,1"}
+    recorded = [file.metadata.environment for file in store.files]
+    assert len(recorded) == 4  # a variant's seeds were joined: they fit one chip
+    assert all(e["TPU_VISIBLE_CHIPS"] in chips for e in recorded)
+    assert "tpu" not in os.environ["JAX_PLATFORMS"]  # the driver's own
+
+    run_inline(tmp_path / "inline", spec)
+    assert_same_rows(rows(tmp_path / "results"), rows(tmp_path / "inline"))
