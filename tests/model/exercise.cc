@@ -49,7 +49,8 @@ double exercise(int kernel, const Law& law, int count, float bad, bool spoil) {
   if (spoil) images[PIXELS + 7] = bad;
 
   const Digits digits = {images.data(), labels.data(), rates.data(), mean_scale.data(), square_scale.data(), DIGITS};
-  const Replicas replicas = {parameters.data(), means.data(), squares.data(), shift_keys.data(), drop_keys.data(), count};
+  const Replicas replicas = {parameters.data(), means.data(),     squares.data(),
+                             shift_keys.data(), drop_keys.data(), count};
   std::vector<double> loss(count);
   std::vector<int32_t> misses(count), shifts(2 * count);
   std::vector<int8_t> predictions((long)count * DIGITS);

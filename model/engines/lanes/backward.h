@@ -11,10 +11,12 @@ LAYER void backward4(Block& b, const Rule& change) {
   for (int i = 0; i < UNITS3; i++) {
     Vec sum = {};
     for (int k = 0; k < OUTPUTS; k++) sum += b.delta4[k] * b.parameters[slot::w4(i, k)];
-    for (int k = 0; k < OUTPUTS; k++) change(slot::w4(i, k), b.delta4[k] * b.h3[i]);
+    Vec gradient[OUTPUTS];
+    for (int k = 0; k < OUTPUTS; k++) gradient[k] = b.delta4[k] * b.h3[i];
+    change(slot::w4(i, 0), gradient);
     b.delta3[i] = Unit::derivative(sum, b.h3[i]);
   }
-  for (int k = 0; k < OUTPUTS; k++) change(slot::b4(k), b.delta4[k]);
+  change(slot::b4(0), b.delta4);
 }
 
 // Leaves the derivatives by H2's outputs in `delta`, units in order.
@@ -25,20 +27,21 @@ LAYER void backward3(Block& b, Vec delta2[UNITS2], const Rule& change) {
     Vec delta[TILE3];
     for (int k = 0; k < TILE3; k++) delta[k] = b.delta3[unit + k];
     for (int i = 0; i < UNITS2; i++) {
-      Vec sum = delta2[i], input = b.h2[i];
+      Vec sum = delta2[i], input = b.h2[i], gradient[TILE3];
       for (int k = 0; k < TILE3; k++) sum += delta[k] * b.parameters[slot::w3(i, unit + k)];
-      for (int k = 0; k < TILE3; k++) change(slot::w3(i, unit + k), delta[k] * input);
+      for (int k = 0; k < TILE3; k++) gradient[k] = delta[k] * input;
+      change(slot::w3(i, unit), gradient);
       delta2[i] = sum;
     }
   }
-  for (int k = 0; k < UNITS3; k++) change(slot::b3(k), b.delta3[k]);
+  change(slot::b3(0), b.delta3);
 }
 
 // From derivatives by H2's outputs to derivatives by its sums. A kept output is the unit over `keep`.
 template <class Unit, class Rule>
 LAYER void backward_units2(Block& b, const Vec by_output[UNITS2], const Law& law, const Rule& change) {
   for (int row = 0; row < SIDE2; row++)
-    for (int column = 0; column < SIDE2; column++)
+    for (int column = 0; column < SIDE2; column++) {
       for (int plane = 0; plane < PLANES2; plane++) {
         int i = unit2(row, column, plane);
         Vec delta;
@@ -48,8 +51,9 @@ LAYER void backward_units2(Block& b, const Vec by_output[UNITS2], const Law& law
           delta = Unit::derivative(by_output[i], b.h2[i]);
         }
         b.delta2[row][1 + column][plane] = delta;
-        change(slot::b2(i), delta);
       }
+      change(slot::b2(unit2(row, column, 0)), b.delta2[row][1 + column]);
+    }
 }
 
 // The groups that read a quad of H1 planes, and whether it is the first or second four of their inputs.
@@ -98,9 +102,9 @@ LAYER void backward_weights2(Block& b, int quad, const Rule& change) {
               const Vec* h1 = &b.h1[quad * QUAD][2 * row + ky][2 * column + kx];
               add_products<PADDED1 * PADDED1, 1>(gradient, h1, delta);
             }
-          for (int q = 0; q < QUAD; q++)
-            for (int k = 0; k < TILE2; k++)
-              change(slot::w2(ky * KERNEL + kx, reader.half * QUAD + q, output + k), gradient[q][k]);
+          unroll<QUAD>([&](auto q) __attribute__((always_inline)) {
+            change(slot::w2(ky * KERNEL + kx, reader.half * QUAD + q, output), gradient[q]);
+          });
         }
 }
 
@@ -122,12 +126,12 @@ LAYER void backward1(Block& b, const Rule& change) {
       for (int y = 0; y < SIDE1; y++)
         for (int x = 0; x < SIDE1; x++)
           add_products<1, SIDE1 * SIDE1>(gradient, &b.image[2 * y + ky][2 * x], &b.delta1[plane][y][x]);
-      for (int kx = 0; kx < KERNEL; kx++)
-        for (int k = 0; k < tile; k++) change(slot::w1(ky * KERNEL + kx, plane + k), gradient[kx][k]);
+      unroll<KERNEL>([&](auto kx) __attribute__((always_inline)) {
+        change(slot::w1(ky * KERNEL + kx, plane), gradient[kx]);
+      });
     }
   for (int plane = 0; plane < PLANES1; plane++)
-    for (int y = 0; y < SIDE1; y++)
-      for (int x = 0; x < SIDE1; x++) change(slot::b1(plane, y, x), b.delta1[plane][y][x]);
+    for (int y = 0; y < SIDE1; y++) change(slot::b1(plane, y, 0), b.delta1[plane][y]);
 }
 
 }  // namespace lanes::LEVEL
