@@ -60,6 +60,9 @@ class _Flight:
     begun: bool = False
 
 
+_joined = False  # a cluster, which may grow; not a Ray of this process' own, which does not
+
+
 def connect(address: str | None, workers: int | None) -> None:
     """Join a cluster, or start Ray on this machine when there is no address.
 
@@ -72,6 +75,8 @@ def connect(address: str | None, workers: int | None) -> None:
     """
     # Local Ray listens on the loopback only and is gone with the driver; clusters use Ray's token.
     os.environ.setdefault("RAY_AUTH_MODE", "disabled" if address is None else "token")
+    global _joined
+    _joined = address is not None
     quiet: dict[str, Any] = {"logging_level": "ERROR", "log_to_driver": False, "configure_logging": True}
     on_sigterm = signal.getsignal(signal.SIGTERM)
     try:
@@ -108,6 +113,8 @@ def fleet() -> Fleet:
     Ray does not tell what a cluster can grow to. `ray up` leaves its file on the head, where drivers run.
     """
     nodes = [Node(n["NodeID"], n["Resources"]) for n in ray.nodes() if n["Alive"]]
+    if not _joined:
+        return Fleet(nodes)
     file = Path(os.environ.get(CLUSTER_FILE, "~/ray_bootstrap_config.yaml")).expanduser()
     return Fleet(nodes, to_come(yaml.safe_load(file.read_text())) if file.is_file() else {})
 

@@ -121,6 +121,7 @@ class Watch(Observer):
                 self.notes.append(text)
 
 
+@pytest.mark.slow
 def test_a_machine_is_taken_away_in_the_middle_of_its_shards(address, tmp_path):
     spec = small_spec(
         variants="base,softmax,augment,dropout", seeds="0:8", set={"epochs": 40}, engine="lanes"
