@@ -14,6 +14,7 @@ from rich.console import Console
 
 from sweep.analysis import commands as on_results
 from sweep.cluster import commands as on_clusters
+from sweep.doctor import doctor
 
 app = typer.Typer(
     help="How much does the seed matter? Seed sweeps of the first convolutional network trained on real data.",
@@ -173,7 +174,7 @@ def status(root: RootOption = "results", address: on_clusters.AddressOption = No
         print(f"failed: {title}, see {root}/{path}")
 
 
-for look in (on_results.table, on_results.plot, on_results.compare, on_results.report):
+for look in (on_results.table, on_results.plot, on_results.compare, on_results.report, doctor):
     app.command()(look)
 
 

@@ -47,6 +47,19 @@ class Files:
             raise
         self.sync(folder)
 
+    def move(self, old: str, new: str) -> None:
+        """Rename a file, both paths below the base.
+
+        Raises:
+          OSError: it cannot be moved.
+        """
+        folder = f"{self.base}/{new}".rpartition("/")[0]
+        if self.sync is not None:
+            self._make_folder(folder)
+        self.system.move(f"{self.base}/{old}", f"{self.base}/{new}")
+        if self.sync is not None:
+            self.sync(folder)
+
     def drop(self, path: str) -> None:
         """Delete a file, by its full path, if it is there."""
         if self.system.get_file_info(path).type == fs.FileType.File:

@@ -36,8 +36,7 @@ class Shard:
     @property
     def name(self) -> str:
         """File name without ending. The same seeds of the same cell always have the same name."""
-        text = ":".join((*self.cell.key, str(self.seeds.start), str(self.seeds.stop)))
-        return f"seeds-{self.seeds.start}-{self.seeds[-1]}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+        return shard_name(self.cell.key, self.seeds)
 
     @property
     def path(self) -> str:
@@ -53,6 +52,12 @@ class Shard:
     def epochs_of_work(self) -> int:
         """Replica-epochs, the unit of progress and of the order of work."""
         return len(self.seeds) * self.cell.variant.epochs
+
+
+def shard_name(key: tuple[str, str], seeds: range) -> str:
+    """First and last seed, and eight digits over them and their cell's key."""
+    text = ":".join((*key, str(seeds.start), str(seeds.stop)))
+    return f"seeds-{seeds.start}-{seeds[-1]}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 
 Completed = Mapping[tuple[str, str], Iterable[range]]

@@ -62,7 +62,8 @@ def read_rows(
         doubles = first_new[i] > files[i].first_seed
         needed = {*own, *(["epoch"] if last_only else []), *(["seed"] if doubles else [])}
         with open_file(i) as source:
-            table = pq.ParquetFile(source, read_dictionary=texts).read(sorted(needed))
+            whole = pq.ParquetFile(source, read_dictionary=texts, page_checksum_verification=True)
+            table = whole.read(sorted(needed))
         if last_only:
             table = table.filter(pc.equal(table["epoch"], files[i].epochs))
         if doubles:

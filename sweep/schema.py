@@ -1,13 +1,16 @@
 """The columns: names, types and units of what is stored. Nothing else in the project spells them out."""
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 SCHEMA_VERSION = 1
 METADATA_KEY = b"lecun1989_sweep"
+DIGEST_KEY = b"lecun1989_sweep_digest"
 
 OK, DIVERGED = "ok", "diverged"
 
@@ -40,6 +43,10 @@ LABELS = pa.schema(
 )
 
 
+class NewerVersion(ValueError):
+    """A file whose schema version this program does not know."""
+
+
 @dataclass(frozen=True)
 class FileMetadata:
     """What a stored file says of itself: identity first, then how it was made."""
@@ -60,24 +67,46 @@ class FileMetadata:
     environment: dict[str, str] = field(default_factory=dict)  # host, and which devices the worker could see
     schema_version: int = SCHEMA_VERSION
 
-    def encode(self) -> dict[bytes, bytes]:
-        """As Parquet key-value metadata."""
-        return {METADATA_KEY: json.dumps(asdict(self), sort_keys=True).encode()}
+    def encode(self, table: pa.Table) -> dict[bytes, bytes]:
+        """As Parquet key-value metadata of a table, with a digest over itself and the table's rows."""
+        text = json.dumps(asdict(self), sort_keys=True).encode()
+        return {METADATA_KEY: text, DIGEST_KEY: content_digest(table, text).encode()}
 
     @staticmethod
     def decode(metadata: dict[bytes, bytes] | None) -> "FileMetadata":
         """Read back from Parquet key-value metadata.
 
         Raises:
-          ValueError: not a file of this project, or written by a newer version of it.
+          ValueError: not a file of this project.
+          NewerVersion: written by a newer version of it.
         """
         text = (metadata or {}).get(METADATA_KEY)
         if text is None:
             raise ValueError("is not a table of this program")
         fields = json.loads(text)
         if fields.get("schema_version", 0) > SCHEMA_VERSION:
-            raise ValueError(
+            raise NewerVersion(
                 f"has schema version {fields['schema_version']}, this program reads up to {SCHEMA_VERSION}: "
                 "install a newer lecun1989-sweep"
             )
-        return FileMetadata(**fields)
+        known = FileMetadata.__dataclass_fields__
+        return FileMetadata(**{name: value for name, value in fields.items() if name in known})
+
+
+def content_digest(table: pa.Table, metadata: bytes) -> str:
+    """SHA-256 (64 hex digits) over a table's rows and what its file says of itself.
+
+    It is over names, types and values, not over Parquet's bytes, which change with the library's version.
+    """
+    digest = hashlib.sha256(metadata)
+    for about, column in zip(table.schema, table.columns, strict=True):
+        digest.update(f"{about.name} {about.type} {len(column)}".encode())
+        digest.update(np.packbits(column.is_valid().to_numpy()).tobytes())
+        if pa.types.is_string(about.type) or pa.types.is_binary(about.type):
+            values = column.cast(pa.binary()).to_pylist()
+            digest.update(np.array([len(v or b"") for v in values], "<i8").tobytes())
+            digest.update(b"".join(v or b"" for v in values))
+        else:
+            values = column.fill_null(0).to_numpy()
+            digest.update(values.astype(values.dtype.newbyteorder("<")).tobytes())
+    return digest.hexdigest()

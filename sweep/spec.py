@@ -3,6 +3,7 @@
 import hashlib
 import itertools
 import json
+import math
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import fields
@@ -28,6 +29,7 @@ from sweep.errors import SpecError
 
 MAX_SEED = 2**32 - 1  # a seed is a 32-bit word of the random streams' key
 MAX_RUNS = 10_000_000
+MAX_CELLS = 10_000  # variants × recipes × grid
 EngineName = Literal["auto", "vmap", "lanes"]
 
 
@@ -100,7 +102,10 @@ class SweepSpec(BaseModel):
     @field_validator("seeds", mode="before")
     @classmethod
     def _seeds(cls, seeds: Any) -> str:
-        ranges = parse_seeds(str(seeds) if isinstance(seeds, int | str) else ",".join(map(str, seeds)))
+        parts = seeds if isinstance(seeds, list | tuple) else [seeds]
+        if not all(isinstance(part, int | str) for part in parts):
+            raise ValueError("write 7, or 0:64 for seeds 0 to 63")
+        ranges = parse_seeds(",".join(map(str, parts)))
         return ",".join(f"{r.start}:{r.stop}" for r in ranges)
 
     @field_validator("set", mode="before")
@@ -115,6 +120,9 @@ class SweepSpec(BaseModel):
 
     @model_validator(mode="after")
     def _complete(self) -> "SweepSpec":
+        wide = len(self.recipe) * len(self.variants) * math.prod(map(len, self.set.values()))
+        if wide > MAX_CELLS:  # before the cells are looked at one by one
+            raise ValueError(f"asks for {wide:,} combinations: at most {MAX_CELLS:,} fit one sweep")
         runs = len(list(self.cells())) * sum(map(len, self.seed_ranges))
         if runs > MAX_RUNS:
             raise ValueError(f"asks for {runs:,} runs: at most {MAX_RUNS:,} fit one sweep")

@@ -6,6 +6,7 @@
     <root>/labels/…/same name        one row per seed: predicted test labels at the last epoch
     <root>/checkpoints/…/same name   .npz, while a shard is under way
     <root>/failures/…/same name      .txt, why a shard failed
+    <root>/set-aside/…/same name     what `sweep doctor` found damaged
     <root>/driver.json               who is at work here
 
 A file is there whole or not at all (`sweep.files`). Only the driver writes. The root may be a local path,
@@ -30,12 +31,14 @@ from pyarrow import fs
 
 from sweep.errors import StoreError, one_line
 from sweep.files import Files, files_at
-from sweep.plan import Shard
+from sweep.plan import Shard, shard_name
 from sweep.rows import read_rows
-from sweep.schema import EPOCHS, LABELS, SCHEMA_VERSION, FileMetadata
+from sweep.schema import EPOCHS, LABELS, SCHEMA_VERSION, FileMetadata, NewerVersion
 
 MARKER = "lecun1989-sweep.json"
-_SHARD_FILE = re.compile(r"seeds-(\d+)-(\d+)-[0-9a-f]{8}")
+SET_ASIDE = "set-aside"
+_DAMAGE = (pa.ArrowException, OSError, TypeError, ValueError, LookupError, MemoryError)  # as readers tell it
+_SHARD_FILE = re.compile(r"seeds-(\d{1,10})-(\d{1,10})-[0-9a-f]{8}")
 
 
 @dataclass(frozen=True)
@@ -143,8 +146,9 @@ class Store:
         """
         for kind, table, schema in (("labels", labels, LABELS), ("epochs", epochs, EPOCHS)):
             buffer = pa.BufferOutputStream()
-            described = table.cast(schema).replace_schema_metadata(metadata.encode())
-            pq.write_table(described, buffer, compression="zstd")
+            rows = table.select(schema.names).cast(schema)
+            described = rows.replace_schema_metadata(metadata.encode(rows))
+            pq.write_table(described, buffer, compression="zstd", write_page_checksum=True)
             self._write(f"{kind}/{shard.path}.parquet", buffer.getvalue())
         self.look_again()
         self.drop_checkpoint(shard)
@@ -179,7 +183,7 @@ class Store:
                 columns,
                 last_only,
             )
-        except (OSError, pa.ArrowInvalid) as error:
+        except _DAMAGE as error:
             raise StoreError(
                 f"{self.root}/{kind}: cannot be read whole: {str(error).strip().partition(chr(10))[0]}; "
                 f"`sweep doctor --root {self.root}` names the file"
@@ -190,12 +194,18 @@ class Store:
         try:
             with self._open(name) as source:
                 metadata = FileMetadata.decode(pq.read_metadata(source).metadata)
-        except (pa.ArrowInvalid, OSError, TypeError, ValueError) as error:
+            file = StoredFile(path, metadata)
+            if path.rpartition("/")[2] != shard_name(file.key, file.seeds):
+                raise ValueError("holds other runs than its name says")
+        except NewerVersion as error:
+            raise StoreError(f"{self.root}/{name}: {error}") from None
+        except _DAMAGE as error:
             reason = str(error) if type(error) is ValueError else "is damaged or no Parquet file"
             raise StoreError(
-                f"{self.root}/{name}: {reason}; move it away, its seeds will be trained again"
+                f"{self.root}/{name}: {reason}; `sweep doctor --repair --root {self.root}` sets it aside, its "
+                "seeds will be trained again"
             ) from None
-        return StoredFile(path, metadata)
+        return file
 
     # --- shards under way ---
 
@@ -251,9 +261,19 @@ class Store:
             self._write(f"sweeps/{name}.json", content)
 
     def sweeps(self) -> dict[str, dict[str, Any]]:
-        """Every recorded sweep, by name."""
+        """Every recorded sweep, by name.
+
+        Raises:
+          StoreError: one is damaged.
+        """
         names = [n.removesuffix(".json") for n in self._list("sweeps") if n.endswith(".json")]
-        return {name: self.read_json(f"sweeps/{name}.json") for name in sorted(names)}
+        records = {name: self.read_json(f"sweeps/{name}.json") for name in sorted(names)}
+        for name, record in records.items():
+            if not is_record(record):
+                raise StoreError(
+                    f"{self.root}/sweeps/{name}.json: is damaged; `sweep doctor --repair` sets it aside"
+                )
+        return records
 
     # --- shards that failed by their own fault ---
 
@@ -276,6 +296,39 @@ class Store:
 
     # --- files ---
 
+    def everything(self) -> list[str]:
+        """Paths of all files below the root, hidden and temporary ones too, by name."""
+        found = self._fs.get_file_info(fs.FileSelector(self.base, recursive=True, allow_not_found=True))
+        return sorted(i.path[len(self.base) + 1 :] for i in found if i.type == fs.FileType.File)
+
+    def read(self, path: str) -> bytes:
+        """A file below the root.
+
+        Raises:
+          OSError: it is not there, or cannot be read.
+        """
+        with self._open(path) as source:
+            return source.read()
+
+    def set_aside(self, path: str) -> str:
+        """Move a file below `set-aside/`, under its own path; returns where it went.
+
+        Raises:
+          StoreError: the root cannot be written.
+        """
+        target = f"{SET_ASIDE}/{path}"
+        while self._info(target).type != fs.FileType.NotFound:
+            target += ".again"
+        try:
+            self._files.move(path, target)
+        except OSError as error:
+            raise StoreError(f"{self.root}/{path}: cannot be moved: {one_line(error)}") from None
+        self.look_again()
+        if path == MARKER:
+            self.exists = False
+            self.open_for_writing()
+        return target
+
     def _shards(self, kind: str, ending: str) -> dict[str, list[range]]:
         """Seeds of the shards that have a file of a kind, by cell folder."""
         found: dict[str, list[range]] = defaultdict(list)
@@ -290,7 +343,10 @@ class Store:
         self._write(path, json.dumps(content).encode())
 
     def _check_marker(self) -> None:
-        version = (self.read_json(MARKER) or {}).get("schema_version", 0)
+        try:
+            version = self.read_json(MARKER).get("schema_version", 0)
+        except StoreError:  # that it is there is enough; every file says its own version
+            return
         if version > SCHEMA_VERSION:
             raise StoreError(
                 f"{self.root}: written by a newer lecun1989-sweep (schema {version}, this one reads up to "
@@ -309,7 +365,9 @@ class Store:
         except FileNotFoundError:
             return {}
         except (json.JSONDecodeError, UnicodeDecodeError):
-            raise StoreError(f"{self.root}/{path}: is damaged; move it away and run again") from None
+            raise StoreError(
+                f"{self.root}/{path}: is damaged; `sweep doctor --repair` sets it aside"
+            ) from None
 
     def _drop(self, path: str) -> None:
         try:
@@ -357,6 +415,17 @@ def existing(root: str) -> Store:
     if not store.exists:
         raise StoreError(f"{root}: no sweep was ever run here; `sweep run` makes one")
     return store
+
+
+def is_record(record: Any) -> bool:
+    """Whether a recorded sweep has its parts. Digests become names of folders, so they are hex digits or nothing."""
+    match record:
+        case {"spec": dict(), "datasets": dict(datasets)}:
+            return all(
+                isinstance(d, dict) and re.fullmatch("[0-9a-f]{64}", str(d.get("digest"))) and "name" in d
+                for d in datasets.values()
+            )
+    return False
 
 
 def provenance(files: list[StoredFile]) -> Iterator[dict[str, Any]]:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 import pandas as pd
 import pyarrow as pa
 
+from model.variants import variant
+from sweep.check import examine
 from sweep.driver import Observer, cells, train
 from sweep.errors import StoreError
 from sweep.messages import Finished, Message
@@ -17,7 +19,8 @@ from tests.simulation import workers
 from tests.simulation.disk import Disk, WorldStopped
 from tests.simulation.workers import Workers
 
-Run = tuple[str, int]  # variant and seed
+DIGEST = "d" * 64  # of the stand-in digits
+Run = tuple[str, int]  # variant without its epochs, and seed
 
 
 class Interrupted(Exception):
@@ -42,7 +45,7 @@ class Ledger(Observer):
 
 
 def runs(shard: Shard) -> set[Run]:
-    return {(shard.cell.variant.name, seed) for seed in shard.seeds}
+    return {(shard.cell.variant.parent, seed) for seed in shard.seeds}
 
 
 class History:
@@ -73,7 +76,7 @@ class History:
         )
 
     def datasets(self, spec: SweepSpec) -> dict[str, dict[str, str]]:
-        return {repr(options): {"digest": "d" * 64, "name": "digits"} for _, options in spec.cells()}
+        return {repr(options): {"digest": DIGEST, "name": "digits"} for _, options in spec.cells()}
 
     def store(self) -> Store:
         """The root as a new process finds it."""
@@ -121,6 +124,27 @@ class History:
                     continue
             self.disk.put(path, bytes(content))
 
+    def damage_finished(self) -> None:
+        """A finished file is damaged; the doctor sets it aside, and its seeds may be planned again."""
+        paths = [
+            p for p in sorted(self.disk.names) if "/epochs/" in p and "/_" not in p and "set-aside" not in p
+        ]
+        if not paths or self.chance.random() < 0.9:
+            return
+        self.faults += 1
+        path = self.chance.choice(paths)
+        self.disk.put(path, self.disk.names[path].content[:-9])
+        store = self.store()
+        for finding in examine(store):
+            if finding.set_aside:
+                store.set_aside(finding.path)
+        stored = store.completed()
+        self.ledger.finished = {
+            (name, seed)
+            for name, seed in self.ledger.finished
+            if any(seed in r for r in stored.get((variant(name, epochs=self.epochs).digest, DIGEST), []))
+        }
+
     def live(self) -> "History":
         """Lives that end badly, then one that ends well; the rows are checked."""
         for _ in range(self.chance.randint(1, 5)):
@@ -138,6 +162,7 @@ class History:
                 self.faults += 1
             self.disk.restart(power_cut=how == "power cut" and not self.object_store)
             self.damage()
+            self.damage_finished()
         self.drive(trouble=0.1, between=0.0)
         while True:  # a shard may have failed by its own fault: the same command again
             self.drive(trouble=0.0, between=0.0)
