@@ -23,7 +23,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-on_clusters.register(app)
 
 WRONG_REQUEST, FAILED, INTERRUPTED = 2, 1, 130
 
@@ -249,6 +248,9 @@ def info(root: RootOption = "results") -> None:
     for name, entry in DATASETS.items():
         print(f"data {name:12s}{import_module(entry.loader).found(DatasetOptions(name))}")
     print(f"results          {root if '://' in root else Path(root).absolute()}")
+
+
+on_clusters.register(app)
 
 
 def _grid(overrides: list[str], epochs: int | None) -> dict[str, Any]:
