@@ -65,6 +65,7 @@ def sweep(*arguments, environment, code=0):
     return done.stdout.strip()
 
 
+@pytest.mark.slow
 def test_a_sweep_stopped_half_way_and_submitted_again_gives_the_rows_of_a_local_run(cluster, tmp_path):
     folder, file, environment = cluster
     spec = tmp_path / "spec.yaml"
