@@ -63,7 +63,7 @@ def test_the_kernel_is_clean_under_sanitizers(tmp_path: Path, monkeypatch: pytes
     build.build(program, flags, sources=[HERE / "exercise.cc"])
     sums = []
     for byte in (0, 255):  # all bits set are NaN
-        memory = f"malloc_fill_byte={byte}:max_malloc_fill_size={2**30}"
+        memory = f"malloc_fill_byte={byte}:max_malloc_fill_size={2**30}:quarantine_size_mb=8"
         done = subprocess.run(
             [program], capture_output=True, text=True, env=os.environ | {"ASAN_OPTIONS": memory}
         )
