@@ -10,8 +10,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from pyarrow import fs
+
+S3_ATTEMPTS = 8  # of one request, with growing pauses: a connection that drops for seconds ends no sweep
+S3_SECONDS = 20.0  # without an answer, then the request is tried again
 
 
 @dataclass(frozen=True)
@@ -93,8 +97,24 @@ def files_at(root: str) -> Files:
     """
     if "://" in root:
         system, base = fs.FileSystem.from_uri(root)
+        if isinstance(system, fs.S3FileSystem) and "?" not in root:  # an address may carry its own options
+            system = _patient(system.region)
         return Files(system, base, None)
     return Files(fs.LocalFileSystem(), str(Path(root).expanduser().absolute()), sync)
+
+
+def _patient(region: str) -> fs.S3FileSystem:
+    """S3 as `from_uri` gives it, with more patience."""
+    endpoint = urlsplit(os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or "https:")
+    return fs.S3FileSystem(
+        region=region,
+        scheme=endpoint.scheme,
+        endpoint_override=endpoint.netloc or None,
+        retry_strategy=fs.AwsStandardS3RetryStrategy(max_attempts=S3_ATTEMPTS),
+        connect_timeout=S3_SECONDS,
+        request_timeout=S3_SECONDS,
+        allow_delayed_open=True,  # one put for a small file, in place of an upload in parts
+    )
 
 
 def sync(path: str) -> None:

@@ -1,0 +1,49 @@
+"""A TCP proxy that drops and delays connections as a bad network does, from a seed."""
+
+import random
+import socket
+import threading
+import time
+from contextlib import suppress
+
+
+class Proxy:
+    """Listens on a port of the loopback and passes on to another.
+
+    Attributes:
+      drop: chance that a piece of data is the last of its connection.
+      delay: longest wait before a piece is passed on, in seconds.
+      dropped: connections dropped so far.
+    """
+
+    def __init__(self, target: int, seed: int = 0) -> None:
+        self.target, self.drop, self.delay, self.dropped = target, 0.0, 0.0, 0
+        self._chance = random.Random(seed)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        self._listener.close()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                near, _ = self._listener.accept()
+                far = socket.create_connection(("127.0.0.1", self.target))
+                for source, sink in ((near, far), (far, near)):
+                    threading.Thread(target=self._pass_on, args=(source, sink), daemon=True).start()
+
+    def _pass_on(self, source: socket.socket, sink: socket.socket) -> None:
+        with suppress(OSError):
+            while piece := source.recv(65536):
+                time.sleep(self._chance.uniform(0, self.delay))
+                if self._chance.random() < self.drop:
+                    self.dropped += 1
+                    sink.sendall(piece[: self._chance.randint(0, len(piece))])
+                    break
+                sink.sendall(piece)
+        for end in (source, sink):
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+                end.close()
