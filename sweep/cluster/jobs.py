@@ -7,6 +7,7 @@ afterwards it is a new job of the same name that trains what is missing, which m
 import asyncio
 import hashlib
 import json
+import logging
 import os
 import shutil
 import tempfile
@@ -27,6 +28,8 @@ PACKAGES = ("data", "model", "sweep")
 DEFAULT_ADDRESS = "http://127.0.0.1:8265"
 ENTRYPOINT = "python -m sweep.cluster.job"
 STOP_SECONDS = 30.0
+START_SECONDS = 120.0
+NOT_YET = "No available agent"
 _AGAIN = "~"  # between a submission's name and how often it was made
 
 
@@ -62,6 +65,7 @@ class Cluster:
         try:
             from ray.job_submission import JobSubmissionClient
 
+            logging.getLogger("ray").setLevel(logging.WARNING)  # its news of uploads is none of ours
             self._client = JobSubmissionClient(self.address)
         except (ImportError, RuntimeError) as error:
             if "install" in str(error) or isinstance(error, ImportError):
@@ -154,13 +158,22 @@ class Cluster:
 
     def _start(self, name: str, command: str, request: dict[str, Any], metadata: dict[str, str]) -> None:
         environment = {CODE: code_id(), REQUEST: json.dumps(request)}
+        end = time.monotonic() + START_SECONDS
         with _code_alone() as folder:
-            self._client.submit_job(
-                entrypoint=command,
-                submission_id=name,
-                runtime_env={"working_dir": str(folder), "env_vars": environment},
-                metadata=metadata,
-            )
+            while True:
+                try:
+                    self._client.submit_job(
+                        entrypoint=command,
+                        submission_id=name,
+                        runtime_env={"working_dir": str(folder), "env_vars": environment},
+                        metadata=metadata,
+                    )
+                    return
+                except RuntimeError as error:
+                    # A head that came up a moment ago takes jobs a little later than it answers.
+                    if NOT_YET not in str(error) or time.monotonic() > end:
+                        raise ConnectionError(f"{self.address}: {_first_line(error)}") from None
+                    time.sleep(1.0)
 
 
 def submission_name(specs: Sequence[SweepSpec], root: str) -> str:
