@@ -137,6 +137,7 @@ def test_missing_digits_without_a_network_are_explained(tmp_path):
         "--root",
         tmp_path / "r",
         TFDS_DATA_DIR=str(tmp_path),
+        LECUN1989_MANUAL_DIR=str(tmp_path),
     )
     if run.returncode == 0:
         pytest.skip("the network served the digits")
