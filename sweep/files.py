@@ -105,7 +105,9 @@ def files_at(root: str) -> Files:
 
 def _patient(region: str) -> fs.S3FileSystem:
     """S3 as `from_uri` gives it, with more patience."""
-    endpoint = urlsplit(os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or "https:")
+    endpoint = urlsplit(
+        os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or "https:"
+    )
     return fs.S3FileSystem(
         region=region,
         scheme=endpoint.scheme,

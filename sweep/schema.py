@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -69,7 +69,7 @@ class FileMetadata:
 
     def encode(self, table: pa.Table) -> dict[bytes, bytes]:
         """As Parquet key-value metadata of a table, with a digest over itself and the table's rows."""
-        text = json.dumps(asdict(self), sort_keys=True).encode()
+        text = json.dumps(vars(self), sort_keys=True).encode()
         return {METADATA_KEY: text, DIGEST_KEY: content_digest(table, text).encode()}
 
     @staticmethod
@@ -103,9 +103,11 @@ def content_digest(table: pa.Table, metadata: bytes) -> str:
         digest.update(f"{about.name} {about.type} {len(column)}".encode())
         digest.update(np.packbits(column.is_valid().to_numpy()).tobytes())
         if pa.types.is_string(about.type) or pa.types.is_binary(about.type):
-            values = column.cast(pa.binary()).to_pylist()
-            digest.update(np.array([len(v or b"") for v in values], "<i8").tobytes())
-            digest.update(b"".join(v or b"" for v in values))
+            array = column.cast(pa.binary()).fill_null(b"").combine_chunks()
+            _, ends, content = array.buffers()
+            ends = np.frombuffer(ends, np.int32)[array.offset : array.offset + len(array) + 1]
+            digest.update(np.diff(ends).astype("<i8").tobytes())
+            digest.update(memoryview(content)[ends[0] : ends[-1]] if content else b"")
         else:
             values = column.fill_null(0).to_numpy()
             digest.update(values.astype(values.dtype.newbyteorder("<")).tobytes())

@@ -1,0 +1,141 @@
+"""How much a driver can take: planning, writing, memory, streaming.
+
+    python benchmarks/driver.py
+
+Plans 5,000 shards of 100,000 seeds from an empty and from a full store; drives them through stand-in shards that
+return at once, as Parquet files on the local disk; and lets 64 workers stream to one Ray driver on this machine.
+"""
+
+import resource
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pyarrow as pa
+
+from sweep.driver import missing, train
+from sweep.measure import Measured, epochs_table, labels_table
+from sweep.messages import Finished, Message, Progress, Started
+from sweep.plan import Shard
+from sweep.schema import FileMetadata
+from sweep.spec import parse
+from sweep.store import Store
+
+SHARDS, WIDTH, DIGITS = 5_000, 20, 2_007
+WORKERS, ITEMS = 64, 500
+
+
+def instant(
+    shards: list[Shard], resume_from: Callable[[Shard], bytes | None]
+) -> Iterator[tuple[Shard, Message]]:
+    """Shards that are done when they are asked for: 23 epochs of 20 seeds, and 2,007 labels a seed.
+
+    All have one shard's tables but for the seeds: what a worker would spend on them is not the driver's.
+    """
+    first = shards[0]
+    variant, name = first.cell.variant, first.cell.dataset
+    losses, misses = np.full(WIDTH, 0.1, np.float32), np.arange(WIDTH, dtype=np.int32)
+    rows = [Measured(losses, misses, losses, misses, np.ones(WIDTH, bool))] * 23
+    predictions = np.random.default_rng(0).integers(0, 10, (WIDTH, DIGITS), np.int8)
+    epochs = epochs_table(variant, name, first.seeds, rows, [0.03] * 23, 7291, DIGITS)
+    labels = labels_table(variant, name, first.seeds, predictions, rows[-1].finite)
+    for shard in shards:
+        metadata = FileMetadata(
+            variant=vars(variant),
+            variant_digest=variant.digest,
+            dataset={"name": name, "n_train": 7291, "n_test": DIGITS},
+            dataset_digest=shard.cell.dataset_digest,
+            first_seed=shard.seeds.start,
+            last_seed=shard.seeds[-1],
+            epochs=23,
+            engine="stand-in",
+            device="nothing",
+            code="benchmark",
+            versions={},
+            started="1989-12-01T00:00:00",
+            seconds=0.0,
+        )
+        yield shard, Started(0, "stand-in", "nothing", None)
+        yield shard, Progress(23, [0.05] * WIDTH)
+        yield shard, Finished(_moved(epochs, shard, 23), _moved(labels, shard, 1), metadata)
+
+
+def _moved(table: pa.Table, shard: Shard, rows: int) -> pa.Table:
+    at = table.schema.get_field_index("seed")
+    seeds = pa.array(np.repeat(np.array(shard.seeds, np.int64), rows))
+    return table.set_column(at, table.schema.field(at), seeds)
+
+
+def streaming() -> tuple[int, float]:
+    """Items received in order from 64 concurrent streaming tasks, and seconds from the first to the last."""
+    import ray
+
+    from sweep import scheduler
+
+    scheduler.connect(None, WORKERS)
+    try:
+
+        def count(worker: int) -> Iterator[tuple[int, int]]:
+            for item in range(ITEMS):
+                yield worker, item
+
+        task = ray.remote(num_returns="streaming", max_retries=0, num_cpus=1)(count)
+        streams = {task.remote(worker): worker for worker in range(WORKERS)}
+        expected, received, began = [0] * WORKERS, 0, 0.0
+        while streams:
+            ray.wait(list(streams), num_returns=1, fetch_local=False)
+            for stream in ray.wait(list(streams), num_returns=len(streams), timeout=0, fetch_local=False)[0]:
+                try:
+                    worker, item = ray.get(next(stream))
+                except StopIteration:
+                    del streams[stream]
+                    continue
+                if item != expected[worker]:
+                    raise AssertionError(f"worker {worker}: item {item} in place of {expected[worker]}")
+                began = began or time.monotonic()
+                expected[worker] += 1
+                received += 1
+        return received, time.monotonic() - began
+    finally:
+        scheduler.disconnect()
+
+
+def main() -> None:
+    """Measure each, print each."""
+    from model.numerics import configure
+
+    configure(platform="cpu", threads=1)
+    spec = parse(
+        {"variants": "base", "seeds": f"0:{SHARDS * WIDTH}", "set": {"epochs": 23}, "shard_width": WIDTH}
+    )
+    datasets = {repr(options): {"digest": "d" * 64, "name": "mnist5k"} for _, options in spec.cells()}
+    with tempfile.TemporaryDirectory() as folder:
+        store = Store(f"{folder}/results")
+        began = time.monotonic()
+        planned = missing(spec, store, datasets)
+        _say(
+            f"plan of {len(planned):,} shards, {SHARDS * WIDTH:,} seeds", f"{time.monotonic() - began:.2f} s"
+        )
+        store.open_for_writing()
+        began = time.monotonic()
+        done = train(spec, store, datasets, instant)
+        _say("driven and stored", f"{len(done.finished) / (time.monotonic() - began):,.0f} shards a second")
+        began = time.monotonic()
+        left = missing(spec, Store(f"{folder}/results"), datasets)
+        _say("plan from the full store", f"{time.monotonic() - began:.2f} s, {len(left)} left")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    _say("peak memory of the driver", f"{peak:.0f} MiB")
+    received, seconds = streaming()
+    _say(
+        f"{WORKERS} workers streamed",
+        f"{received:,} of {WORKERS * ITEMS:,} items, {received / seconds:,.0f} a second",
+    )
+
+
+def _say(what: str, figure: str) -> None:
+    print(f"{what:40s}{figure}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
