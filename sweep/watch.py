@@ -35,7 +35,14 @@ class Watch(Observer):
 
     def begin(self, shards: list[Shard], stored: int) -> None:
         """See `Observer`."""
-        _log(logging.INFO, "begin", shards=len(shards), runs=sum(len(s.seeds) for s in shards), stored=stored)
+        if shards:  # a root where nothing is missing is left as it is
+            _log(
+                logging.INFO,
+                "begin",
+                shards=len(shards),
+                runs=sum(len(s.seeds) for s in shards),
+                stored=stored,
+            )
         self._then.begin(shards, stored)
 
     def message(self, shard: Shard, message: Message) -> None:
