@@ -57,12 +57,13 @@ class Files:
         Raises:
           OSError: it cannot be moved.
         """
-        folder = f"{self.base}/{new}".rpartition("/")[0]
+        source, target = f"{self.base}/{old}", f"{self.base}/{new}"
         if self.sync is not None:
-            self._make_folder(folder)
-        self.system.move(f"{self.base}/{old}", f"{self.base}/{new}")
+            self._make_folder(target.rpartition("/")[0])
+        self.system.move(source, target)
         if self.sync is not None:
-            self.sync(folder)
+            self.sync(target.rpartition("/")[0])
+            self.sync(source.rpartition("/")[0])
 
     def drop(self, path: str) -> None:
         """Delete a file, by its full path, if it is there."""

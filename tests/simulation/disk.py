@@ -117,8 +117,8 @@ class Disk(fs.FileSystemHandler):
         self.point()
         inode = self.names.pop(old)
         self.names[new] = inode
-        self._change("link", new, inode)  # a rename is one change of a folder: the new name, without the old
-        self.pending[new.rpartition("/")[0]].append(("unlink", old, None))
+        self._change("link", new, inode)
+        self._change("unlink", old, None)
         self.point()
 
     def delete_file(self, path: str) -> None:
