@@ -25,7 +25,7 @@ from ray.core.generated import autoscaler_pb2
 
 from sweep.check import examine
 from sweep.store import Store
-from tests.sweep.small import assert_same_rows, rows
+from tests.sweep.small import assert_same_rows, hear_interrupts, rows
 
 SPEC = """
 variants: [base, dropout]
@@ -165,6 +165,7 @@ class Harness:
             return subprocess.Popen(
                 [*command, "--checkpoint-seconds", "0.2", *arguments],
                 cwd=self.folder,
+                preexec_fn=hear_interrupts,
                 stdout=log,
                 stderr=log,
                 env=os.environ | {"RAY_AUTH_MODE": "disabled", "PYTHONPATH": os.getcwd()},

@@ -1,5 +1,7 @@
 """A sweep on real digits that is small enough to run many times in a test."""
 
+import signal
+
 import pandas as pd
 
 from sweep.driver import Settings, run
@@ -33,3 +35,8 @@ def rows(root) -> pd.DataFrame:
 
 def assert_same_rows(left: pd.DataFrame, right: pd.DataFrame) -> None:
     pd.testing.assert_frame_equal(left, right, check_exact=True, check_categorical=False)
+
+
+def hear_interrupts() -> None:
+    """For a child process: what runs in a shell's background was told to ignore Ctrl-C, and so are its children."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -12,7 +12,7 @@ import pytest
 from sweep.driver import Observer, Settings, run
 from sweep.messages import Failed, Note
 from sweep.store import Store
-from tests.sweep.small import assert_same_rows, rows, run_inline, small_spec
+from tests.sweep.small import assert_same_rows, hear_interrupts, rows, run_inline, small_spec
 
 SPEC = """
 variants: [base, dropout]
@@ -33,7 +33,10 @@ def folder(tmp_path_factory):
 
 def sweep(folder: Path, root: str, *arguments: str) -> subprocess.Popen:
     command = [sys.executable, "-m", "sweep", "run", "spec.yaml", "--root", root, "--checkpoint-seconds", "0"]
-    return subprocess.Popen([*command, *arguments], cwd=folder, stderr=subprocess.PIPE, text=True)
+    command += arguments
+    return subprocess.Popen(
+        command, cwd=folder, stderr=subprocess.PIPE, text=True, preexec_fn=hear_interrupts
+    )
 
 
 def wait_for(condition, seconds=120.0):
