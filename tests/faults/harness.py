@@ -175,7 +175,8 @@ class Harness:
         now = time.monotonic()
         if self.figures.memory and now - self.figures.memory[-1][2] < 1:
             return
-        processes = [("driver", psutil.Process(self.driver.pid))] if self.driver else []
+        alive = self.driver is not None and self.driver.poll() is None
+        processes = [("driver", psutil.Process(self.driver.pid))] if alive and self.driver else []
         processes += [("worker", process) for _, process in self._workers()]
         for kind, process in processes:
             with suppress(psutil.NoSuchProcess):
