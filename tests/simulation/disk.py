@@ -164,7 +164,7 @@ class Disk(fs.FileSystemHandler):
         return self is other
 
     def _unused(self, *_: object) -> None:
-        raise NotImplementedError
+        raise AssertionError("a store never asks its file system for this")
 
     copy_file = delete_dir = delete_dir_contents = delete_root_dir_contents = open_append_stream = _unused
 

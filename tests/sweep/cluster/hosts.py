@@ -87,8 +87,8 @@ def write_stand_ins(folder: Path) -> Path:
 
 
 def own_machines(folder: Path, port: int, dashboard: int) -> Path:
-    """The shipped cluster-local.yaml for addresses of this machine, with its own ports."""
-    text = (HERE / "cluster-local.yaml").read_text()
+    """The shipped docs/cluster-local.yaml for addresses of this machine, with its own ports."""
+    text = (HERE / "docs/cluster-local.yaml").read_text()
     config = yaml.safe_load(text.replace("6379", str(port)))
     config["cluster_name"] = f"test-{port}"
     config["provider"] |= {"head_ip": "127.0.0.1", "worker_ips": ["127.0.0.2"]}

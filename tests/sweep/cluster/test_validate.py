@@ -10,7 +10,7 @@ from sweep.cli import app
 from sweep.cluster.validate import validate
 
 HERE = Path(__file__).parents[3]
-GOOGLE, OWN = "cluster.yaml", "cluster-local.yaml"
+GOOGLE, OWN = "cluster.yaml", "docs/cluster-local.yaml"
 GONE = object()
 
 # Where in the file, what is put there, what is to be said. A path's last part may be a list's index.
