@@ -4,15 +4,19 @@
 
 Prints, in Markdown: the measured peak of one core in fused multiply-adds; for each variant the time of an update and
 of a digit's evaluation, per replica, by `vmap` and by `lanes` on one core; `lanes` from 16 to 512 replicas; two
-processes at once against one; and the notebook's own loop, one jitted step per Python iteration. `--updates`
-shortens the epochs of the slow engines, whose time per update does not depend on how many there are.
+processes at once against one; the notebook's own loop, one jitted step per Python iteration; and the two engines
+once more where one process has all cores of the machine (`LECUN1989_THREADS=2` in front prints that table alone,
+for two). `--updates` shortens the epochs of the slow engines, whose time per update does not depend on their number.
 
-Times are a process's on the processor, the same as by the clock when it has a core to itself, and the best of a few
-turns in which the engines alternate: neighbours on a shared machine only add.
+Times on one core are a process's on the processor, the same as by the clock when it has a core to itself; on several
+they are the clock's. All are the best of a few turns in which the engines alternate: neighbours on a shared machine
+only add.
 """
 
 import argparse
+import os
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -24,14 +28,16 @@ from typing import Any
 
 from model.numerics import configure
 
-configure(platform="cpu", threads=1)
+ASKED = dict(os.environ)  # before this process's own settings
+CORES = int(os.environ.get("LECUN1989_THREADS", "1"))
+configure(platform="cpu", threads=CORES)
 
 import jax  # noqa: E402
 import jax.numpy as jnp  # noqa: E402
 import numpy as np  # noqa: E402
 
 from data import DatasetOptions, DataUnavailable, load  # noqa: E402
-from data.dataset import Dataset  # noqa: E402
+from data.dataset import Dataset, Split  # noqa: E402
 from model import training  # noqa: E402
 from model.engines import lanes, vmap  # noqa: E402
 from model.engines.lanes import build, library  # noqa: E402
@@ -43,12 +49,13 @@ WIDTHS = (16, 32, 64, 128, 512)
 
 
 def seconds(work: Callable[[], Any], turns: int = 1) -> float:
-    """Processor time of the fastest turn, all threads of this process together."""
+    """Time of the fastest turn: on one core a process's on the processor, on several the clock's."""
+    clock = time.process_time if CORES == 1 else time.perf_counter
     times = []
     for _ in range(turns):
-        began = time.process_time()
+        began = clock()
         jax.block_until_ready(work())
-        times.append(time.process_time() - began)
+        times.append(clock() - began)
     return min(times)
 
 
@@ -92,7 +99,9 @@ def compare(name: str, count: int, images: np.ndarray, labels: np.ndarray, updat
                 new = [t / n / count * 1e6 for t in (train, score)]
                 times[engine] = [min(pair) for pair in zip(times[engine], new, strict=True)]
     slow, fast = times["vmap"], times["lanes"]
-    shares = [flop / (t * 1e3) / best for flop, t in zip((TRAIN_FLOP, EVALUATE_FLOP), fast, strict=True)]
+    shares = [
+        flop / (t * 1e3) / (CORES * best) for flop, t in zip((TRAIN_FLOP, EVALUATE_FLOP), fast, strict=True)
+    ]
     cells = [f"{slow[i]:.1f} | {fast[i]:.2f} | {slow[i] / fast[i]:.1f} | {shares[i]:.0%}" for i in (0, 1)]
     return f"| `{name}` | {cells[0]} | {cells[1]} |"
 
@@ -129,34 +138,48 @@ def notebook(images: np.ndarray, labels: np.ndarray) -> float:
     return seconds(loop) / len(images) * 1e6
 
 
+def table_of_engines(given: argparse.Namespace, split: Split, updates: int) -> None:
+    """Both engines, variant by variant."""
+    best = peak()
+    cores = "one core" if CORES == 1 else f"{CORES} cores to one process"
+    count = given.replicas * CORES
+    told = (
+        "whole epochs" if updates == len(split) else f"whole epochs of `lanes`, {updates} updates of `vmap`"
+    )
+    print(f"One core: {best:.0f} GFLOP/s in `{library.kernels()[library.chosen_kernel()]}`'s vectors.")
+    print(f"{len(split):,} digits, {count} replicas, {told}; microseconds per replica, {cores}.\n")
+    print("| variant | update: `vmap` | `lanes` | ratio | of peak ", end="")
+    print("| evaluation: `vmap` | `lanes` | ratio | of peak |")
+    print("|---|---|---|---|---|---|---|---|---|")
+    for name in given.variants.split(","):
+        print(compare(name, count, split.images, split.labels, updates, best), flush=True)
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--variants", default=",".join(VARIANTS))
-    parser.add_argument("--replicas", type=int, default=16)
+    parser.add_argument("--replicas", type=int, default=16, help="per core")
     parser.add_argument("--updates", type=int, help="of vmap and of the notebook's loop; default: an epoch")
     given = parser.parse_args()
     split = digits().train
     n = len(split)
     updates = min(given.updates or n, n)
-    best = peak()
-    print(f"One core: {best:.0f} GFLOP/s in `{library.kernels()[library.chosen_kernel()]}`'s vectors.")
-    told = "whole epochs" if updates == n else f"whole epochs of `lanes`, {updates} updates of the others"
-    print(f"{n:,} digits, {given.replicas} replicas, {told}; microseconds per replica, one core.\n")
-    print("| variant | update: `vmap` | `lanes` | ratio | of peak ", end="")
-    print("| evaluation: `vmap` | `lanes` | ratio | of peak |")
-    print("|---|---|---|---|---|---|---|---|---|")
-    for name in given.variants.split(","):
-        print(compare(name, given.replicas, split.images, split.labels, updates, best), flush=True)
+    table_of_engines(given, split, updates)
+    if CORES > 1:
+        return
+
     loop = notebook(split.images[:updates], split.labels[:updates])
     print(f"\nThe notebook's loop, `base`, one replica: {loop:.0f} µs per update.\n")
     print("| replicas in a call (`base`) | µs per replica-update |\n|---|---|")
     for count in WIDTHS:
         each = epoch_of_lanes(count, 1 if count > 64 else 3) / n / count * 1e6
         print(f"| {count} | {each:.2f} |", flush=True)
-    print(f"\nTwo processes of 32 replicas each against one: {two_processes(32):.2f}×.")
+    print(f"\nTwo processes of 32 replicas each against one: {two_processes(32):.2f}×.\n", flush=True)
+    if (cores := os.cpu_count() or 1) > 1:
+        subprocess.run([sys.executable, *sys.argv], env=ASKED | {"LECUN1989_THREADS": str(cores)}, check=True)
 
 
 if __name__ == "__main__":
