@@ -16,6 +16,7 @@ os.environ.setdefault("RAY_raylet_start_wait_time_s", "120")  # a busy machine t
 
 import ray
 import yaml
+from ray._private import ray_constants
 from ray.exceptions import (
     NodeDiedError,
     ObjectLostError,
@@ -77,6 +78,9 @@ def connect(address: str | None, workers: int | None) -> None:
     os.environ.setdefault("RAY_AUTH_MODE", "disabled" if address is None else "token")
     global _joined
     _joined = address is not None
+    # Named after systems where clusters are off by default; without it Ray listens on every interface, and
+    # takes "127.0.0.1" for a wish to be reachable.
+    ray_constants.ENABLE_RAY_CLUSTER = _joined
     quiet: dict[str, Any] = {"logging_level": "ERROR", "log_to_driver": False, "configure_logging": True}
     on_sigterm = signal.getsignal(signal.SIGTERM)
     try:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import jax
 import numpy as np
+import pandas  # noqa: F401  # pyarrow loads it at the first table, in the middle of a shard
 
 from model.engines import Engine, choose, load_engine, vmap
 from model.training import Evaluation, ReplicaState, learning_rates

@@ -1,13 +1,16 @@
 """Specs and roots are data: nothing in them runs, leaves the root or fills the memory."""
 
+import ipaddress
 import json
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
+from sweep import scheduler
 from sweep.driver import recorded_sweeps
 from sweep.errors import SpecError, StoreError
 from sweep.spec import parse, read_spec
@@ -75,3 +78,15 @@ def test_names_of_checkpoints_are_not_believed(tmp_path):
     spec = read_spec(None, variants="base", seeds="0:6", set={"epochs": "3"})
     ((_, datasets),) = recorded_sweeps(Store(str(root))).values()
     assert [shard.seeds for shard in missing(spec, Store(str(root)), datasets)] == [range(4, 6)]
+
+
+def test_the_sweeps_own_ray_listens_on_the_loopback_alone():
+    scheduler.connect(None, 1)
+    try:
+        this = psutil.Process()
+        sockets = [s for p in (this, *this.children(recursive=True)) for s in p.net_connections("inet")]
+        heard = [ipaddress.ip_address(s.laddr.ip) for s in sockets if s.status == psutil.CONN_LISTEN]
+        assert len(heard) > 3
+        assert all((getattr(a, "ipv4_mapped", None) or a).is_loopback for a in heard), heard
+    finally:
+        scheduler.disconnect()

@@ -59,13 +59,12 @@ def train_epoch(
     digits = library.Digits(
         images=images, labels=labels, rates=rates, mean_scale=mean_scale, square_scale=square_scale, count=n
     )
-    shift_keys, drop_keys = (_epoch_keys(states.seed, name, epoch) for name in ("shift", "dropout"))
     replicas = library.Replicas(
         parameters=parameters,
         means=means,
         squares=squares,
-        shift_keys=shift_keys,
-        drop_keys=drop_keys,
+        shift_keys=_epoch_keys(states.seed, "shift", epoch) if variant.shift else None,
+        drop_keys=_epoch_keys(states.seed, "dropout", epoch) if variant.dropout else None,
         count=count,
     )
     _call("train", byref(_law(variant)), byref(digits), byref(replicas), threads())

@@ -7,8 +7,10 @@
 
 namespace lanes::LEVEL {
 
+// A stream that the variant does not draw from has no keys.
 Key load_key(const uint32_t* keys, const Replicas& replicas, int first) {
-  Key key;
+  Key key{};
+  if (!keys) return key;
   for (int lane = 0; lane < LANES; lane++) {
     const uint32_t* words = keys + 2 * (long)replica(replicas, first, lane);
     key.a[lane] = words[0];

@@ -32,8 +32,8 @@ struct Replicas {
   float* parameters;           // [count, 9760]
   float* means;                // [count, 9760] AdamW's first moments, or null
   float* squares;              // [count, 9760] AdamW's second moments, or null
-  const uint32_t* shift_keys;  // [count, 2] this epoch's keys of the shift stream
-  const uint32_t* drop_keys;   // [count, 2] this epoch's keys of the dropout stream
+  const uint32_t* shift_keys;  // [count, 2] this epoch's keys of the shift stream; null: not drawn from
+  const uint32_t* drop_keys;   // [count, 2] this epoch's keys of the dropout stream; null: not drawn from
   int32_t count;
 };
 
