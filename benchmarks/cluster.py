@@ -1,6 +1,6 @@
 """What a second machine brings: a sweep on a Ray cluster of one worker node against two, one core each.
 
-    python -m benchmarks.cluster [--seeds 0:64] [--epochs 4]
+    python -m benchmarks.cluster [--seeds 0:64] [--epochs 16]
 
 The nodes are raylets of one machine, which must have two idle cores. Whole runs on the embedded digits; the start-up
 of Ray is left out (the clock starts when a shard says its first word). Prints the ratio; 2.0 is perfect.
@@ -41,7 +41,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--seeds", default="0:64")
-    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--epochs", type=int, default=16)
     given = parser.parse_args()
     spec = parse(
         {
