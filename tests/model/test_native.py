@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import weakref
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -135,3 +136,12 @@ def test_a_compiler_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch, t
     with pytest.raises(build.BuildError, match="there is no C\\+\\+ compiler: install"):
         build.build(tmp_path / "kernel.so")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_structure_keeps_the_arrays_whose_addresses_it_holds():
+    array = np.ones((1, 9760), np.float32)
+    there = weakref.ref(array)
+    replicas = library.Replicas(parameters=array, count=1)
+    del array
+    assert there() is not None
+    assert there().ctypes.data == replicas.parameters

@@ -14,10 +14,11 @@ from model.engines.lanes.build import LIBRARY, sources_digest
 
 
 class _Struct(Structure):
-    """A C structure made from keywords; arrays are passed by address and must outlive it."""
+    """A C structure made from keywords. It holds the addresses of arrays, and the arrays, so that they stay."""
 
     def __init__(self, **fields: Any) -> None:
         super().__init__(**{name: _plain(value) for name, value in fields.items()})
+        self.arrays = fields
 
 
 def _plain(value: Any) -> Any:

@@ -8,6 +8,7 @@ the one that runs the tests.
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -96,13 +97,24 @@ def own_machines(folder: Path, port: int, dashboard: int) -> Path:
     token = folder / "token"
     config["file_mounts"] = {"~/.ray/auth_token": str(token), "~/sweep": str(HERE)}
     config["rsync_exclude"] += ["tests", "docs", "benchmarks"]
-    start = config["head_start_ray_commands"]
+    start, work = config["head_start_ray_commands"], config["worker_start_ray_commands"]
     start[-1] = start[-1].replace("ray start", f"ray start --num-cpus=1 --dashboard-port={dashboard}")
-    work = config["worker_start_ray_commands"]
     work[-1] = work[-1].replace("ray start", "ray start --num-cpus=1")
+    for commands in (
+        start,
+        work,
+    ):  # Ray's own choice is one number, which only one host of a machine can have
+        commands[-1] += f" --dashboard-agent-listen-port={free_port()}"
     path = folder / "cluster.yaml"
     path.write_text(yaml.safe_dump(config))
     return path
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
 
 
 def end_host(home: str) -> None:

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -11,7 +10,7 @@ import time
 import pytest
 
 from sweep.store import Store
-from tests.sweep.cluster.hosts import HERE, end_host, own_machines, run, write_stand_ins
+from tests.sweep.cluster.hosts import HERE, end_host, free_port, own_machines, run, write_stand_ins
 from tests.sweep.small import assert_same_rows, rows
 
 SPEC = """
@@ -23,12 +22,6 @@ dataset: {name: mnist5k, n_train: 600, n_test: 60}
 engine: lanes
 shard_width: 4
 """
-
-
-def free_port() -> int:
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 @pytest.fixture(scope="module")
