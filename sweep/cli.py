@@ -15,6 +15,22 @@ from rich.console import Console
 from sweep.analysis import commands as on_results
 from sweep.cluster import commands as on_clusters
 from sweep.doctor import doctor
+from sweep.options import (
+    CheckpointOption,
+    DatasetOption,
+    EngineOption,
+    EpochsOption,
+    ManualOption,
+    RayOption,
+    RecipeOption,
+    RootOption,
+    SeedsOption,
+    SetOption,
+    VariantsOption,
+    WidthOption,
+    WorkersOption,
+    grid,
+)
 
 app = typer.Typer(
     help="How much does the seed matter? Seed sweeps of the first convolutional network trained on real data.",
@@ -26,14 +42,15 @@ app = typer.Typer(
 
 WRONG_REQUEST, FAILED, INTERRUPTED = 2, 1, 130
 
-RootOption = Annotated[str, typer.Option(help="Where results go: a folder, gs://… or s3://…")]
-
 
 class Choice(StrEnum):
     """Which executor runs the shards."""
 
     ray = "ray"
     inline = "inline"
+
+
+ExecutorOption = Annotated[Choice, typer.Option("--executor", help="ray, or inline: this process alone")]
 
 
 def main() -> None:
@@ -53,31 +70,20 @@ def run(
     spec: Annotated[
         str | None, typer.Argument(help="A YAML file, or a preset: `sweep presets` lists them")
     ] = None,
-    variants: Annotated[str | None, typer.Option(help="base,softmax,adamw,augment,dropout")] = None,
-    recipe: Annotated[
-        str | None, typer.Option(help="flax, notebook or karpathy; several with commas")
-    ] = None,
-    seeds: Annotated[str | None, typer.Option(help="0:64 is seeds 0 to 63; also 7, or 0:16,100:110")] = None,
-    dataset: Annotated[str | None, typer.Option(help="mnist, usps or mnist5k")] = None,
-    override: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="learning_rate=0.01,0.03: a hyper-parameter, several values make a grid"),
-    ] = None,
-    epochs: Annotated[int | None, typer.Option(help="Short for --set epochs=N")] = None,
+    variants: VariantsOption = None,
+    recipe: RecipeOption = None,
+    seeds: SeedsOption = None,
+    dataset: DatasetOption = None,
+    override: SetOption = None,
+    epochs: EpochsOption = None,
     root: RootOption = "results",
-    engine: Annotated[str | None, typer.Option(help="auto, vmap or lanes")] = None,
-    executor: Annotated[Choice, typer.Option(help="ray, or inline: this process alone")] = Choice.ray,
-    address: Annotated[
-        str | None, typer.Option(help="A Ray cluster; without it Ray runs on this machine")
-    ] = None,
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Cores to use on this machine; default all")
-    ] = None,
-    shard_width: Annotated[int | None, typer.Option(help="Seeds trained together by one worker")] = None,
-    checkpoint_seconds: Annotated[
-        float, typer.Option(min=0, help="Time between a shard's checkpoints")
-    ] = 30.0,
-    manual_dir: Annotated[str | None, typer.Option(help="Folder of data files placed by hand")] = None,
+    engine: EngineOption = None,
+    executor: ExecutorOption = Choice.ray,
+    address: RayOption = None,
+    workers: WorkersOption = None,
+    shard_width: WidthOption = None,
+    checkpoint_seconds: CheckpointOption = 30.0,
+    manual_dir: ManualOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be trained, and stop")] = False,
 ) -> None:
     """Train what is missing of a sweep, and print its table. The same command resumes, retries and extends."""
@@ -93,7 +99,7 @@ def run(
         dataset=dataset,
         engine=engine,
         shard_width=shard_width,
-        set=_grid(override or [], epochs) or None,
+        set=grid(override, epochs),
     )
     store = Store(root)
     if dry_run:
@@ -120,14 +126,10 @@ def run(
 @app.command()
 def resume(
     root: RootOption = "results",
-    executor: Annotated[Choice, typer.Option(help="ray, or inline: this process alone")] = Choice.ray,
-    address: Annotated[
-        str | None, typer.Option(help="A Ray cluster; without it Ray runs on this machine")
-    ] = None,
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Cores to use on this machine; default all")
-    ] = None,
-    manual_dir: Annotated[str | None, typer.Option(help="Folder of data files placed by hand")] = None,
+    executor: ExecutorOption = Choice.ray,
+    address: RayOption = None,
+    workers: WorkersOption = None,
+    manual_dir: ManualOption = None,
 ) -> None:
     """Finish every sweep recorded under the root: `run` with the stored specs."""
     from sweep.driver import Settings, recorded_sweeps
@@ -251,20 +253,6 @@ def info(root: RootOption = "results") -> None:
 
 
 on_clusters.register(app)
-
-
-def _grid(overrides: list[str], epochs: int | None) -> dict[str, Any]:
-    from sweep.errors import SpecError
-
-    grid: dict[str, Any] = {}
-    for text in overrides:
-        key, equals, values = text.partition("=")
-        if not equals or not values:
-            raise SpecError(
-                f"--set {text}: write a hyper-parameter and its values, such as learning_rate=0.01,0.03"
-            )
-        grid[key.strip()] = values
-    return grid | ({"epochs": str(epochs)} if epochs is not None else {})
 
 
 def train(specs: list[Any], store: Any, settings: Any, again: str) -> bool:

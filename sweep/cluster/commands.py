@@ -7,6 +7,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sweep.options import (
+    CheckpointOption,
+    DatasetOption,
+    EngineOption,
+    EpochsOption,
+    ManualOption,
+    RecipeOption,
+    SeedsOption,
+    SetOption,
+    VariantsOption,
+    WidthOption,
+    grid,
+)
+
 if TYPE_CHECKING:
     from sweep.cluster.jobs import Cluster
 
@@ -56,17 +70,26 @@ def submit(
     specs: Annotated[list[str], typer.Argument(help="YAML files, or presets: `sweep presets` lists them")],
     address: AddressOption = None,
     root: HeadRootOption = "results",
-    checkpoint_seconds: Annotated[
-        float, typer.Option(min=0, help="Time between a shard's checkpoints")
-    ] = 30.0,
-    manual_dir: Annotated[str | None, typer.Option(help="Folder of data files on the head")] = None,
+    variants: VariantsOption = None,
+    recipe: RecipeOption = None,
+    seeds: SeedsOption = None,
+    dataset: DatasetOption = None,
+    override: SetOption = None,
+    epochs: EpochsOption = None,
+    engine: EngineOption = None,
+    shard_width: WidthOption = None,
+    checkpoint_seconds: CheckpointOption = 30.0,
+    manual_dir: ManualOption = None,
     follow: Annotated[bool, typer.Option("--follow", help="Show what it says until it ends")] = False,
 ) -> None:
     """Have a cluster train sweeps. The same again, later, resumes; while it is under way, it changes nothing."""
     from sweep.cluster.jobs import Cluster, root_on_head
     from sweep.spec import read_spec
 
-    wanted = [read_spec(spec) for spec in specs]
+    changes = {"variants": variants, "recipe": recipe, "seeds": seeds, "dataset": dataset, "engine": engine}
+    wanted = [
+        read_spec(spec, **changes, shard_width=shard_width, set=grid(override, epochs)) for spec in specs
+    ]
     options = {"checkpoint_seconds": checkpoint_seconds, "manual_dir": manual_dir}
     server = Cluster(address)
     name, new = server.submit(wanted, root_on_head(root), options)

@@ -1,5 +1,6 @@
 """Results from the head to this machine, by the cluster's own rsync."""
 
+import logging
 from pathlib import Path
 
 from sweep.cluster.jobs import root_on_head
@@ -27,8 +28,10 @@ def fetch(file: Path, root: str, to: Path) -> int:
         raise SpecError(f"{root}: needs no fetching: `sweep table --root {root}` reads it from anywhere")
     read(file)
     Store(str(to))  # refuses a folder of other things
-    from ray.autoscaler.sdk import rsync
+    from ray.autoscaler.sdk import configure_logging, rsync
 
+    configure_logging(verbosity=0)
+    logging.getLogger("ray.autoscaler").setLevel(logging.WARNING)
     to.mkdir(parents=True, exist_ok=True)
     try:
         rsync(str(file), source=f"{root_on_head(root)}/", target=f"{to.absolute()}/", down=True)

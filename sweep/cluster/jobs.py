@@ -30,6 +30,7 @@ ENTRYPOINT = "python -m sweep.cluster.job"
 STOP_SECONDS = 30.0
 START_SECONDS = 120.0
 NOT_YET = "No available agent"
+NEWS_OF_RAY = ("INFO job_manager.py", "Running entrypoint for job")  # in what a job says
 _AGAIN = "~"  # between a submission's name and how often it was made
 
 
@@ -65,8 +66,9 @@ class Cluster:
         try:
             from ray.job_submission import JobSubmissionClient
 
-            logging.getLogger("ray").setLevel(logging.WARNING)  # its news of uploads is none of ours
             self._client = JobSubmissionClient(self.address)
+            logging.getLogger("ray").setLevel(logging.WARNING)  # its news of uploads is none of ours
+            logging.getLogger("ray.dashboard.modules.dashboard_sdk").setLevel(logging.WARNING)
         except (ImportError, RuntimeError) as error:
             if "install" in str(error) or isinstance(error, ImportError):
                 raise SpecError("clusters need more: pip install 'lecun1989-sweep[cluster]'") from None
@@ -121,7 +123,8 @@ class Cluster:
             time.sleep(0.2)
         told = self._client.get_job_logs(name)
         self._client.delete_job(name)
-        return "\n".join(line for line in told.splitlines() if "Running entrypoint for job" not in line)
+        lines = told.splitlines()
+        return "\n".join(line for line in lines if not any(news in line for news in NEWS_OF_RAY))
 
     def logs(self, name: str) -> str:
         """All that a job said so far."""
@@ -171,8 +174,13 @@ class Cluster:
                     return
                 except RuntimeError as error:
                     # A head that came up a moment ago takes jobs a little later than it answers.
-                    if NOT_YET not in str(error) or time.monotonic() > end:
+                    if NOT_YET not in str(error):
                         raise ConnectionError(f"{self.address}: {_first_line(error)}") from None
+                    if time.monotonic() > end:
+                        raise ConnectionError(
+                            f"{self.address}: the head takes no jobs, its dashboard agent does not answer; another "
+                            "Ray on that machine may have its port (52365): `ray stop`, then bring it up again"
+                        ) from None
                     time.sleep(1.0)
 
 

@@ -7,6 +7,7 @@ what would leave the nodes without this project's own environment: that is check
 import contextlib
 import io
 import json
+import logging
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -123,6 +124,9 @@ def _by_ray(config: dict[str, Any]) -> list[str]:
     """What `ray up` itself checks before it calls the cloud."""
     from ray.autoscaler._private.util import prepare_config, validate_config
 
+    logging.getLogger("ray.autoscaler").setLevel(
+        logging.ERROR
+    )  # what it thinks of a file comes as an exception
     said = io.StringIO()
     try:
         with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
