@@ -18,6 +18,7 @@ import psutil
 import yaml
 
 HERE = Path(__file__).parents[3]
+HEAD, WORKER = "127.0.0.2", "127.0.0.3"  # 127.0.0.1 would be taken for a wish to be reachable
 MARK = "LECUN1989_TEST_HOST"  # environment of every process of a host: its home folder
 
 SSH = """#!{python}
@@ -92,19 +93,17 @@ def own_machines(folder: Path, port: int, dashboard: int) -> Path:
     text = (HERE / "docs/cluster-local.yaml").read_text()
     config = yaml.safe_load(text.replace("6379", str(port)))
     config["cluster_name"] = f"test-{port}"
-    config["provider"] |= {"head_ip": "127.0.0.1", "worker_ips": ["127.0.0.2"]}
+    config["provider"] |= {"head_ip": HEAD, "worker_ips": [WORKER]}
     config["auth"] = {"ssh_user": "tester"}
     token = folder / "token"
     config["file_mounts"] = {"~/.ray/auth_token": str(token), "~/sweep": str(HERE)}
     config["rsync_exclude"] += ["tests", "docs", "benchmarks"]
-    start, work = config["head_start_ray_commands"], config["worker_start_ray_commands"]
-    start[-1] = start[-1].replace("ray start", f"ray start --num-cpus=1 --dashboard-port={dashboard}")
-    work[-1] = work[-1].replace("ray start", "ray start --num-cpus=1")
-    for commands in (
-        start,
-        work,
-    ):  # Ray's own choice is one number, which only one host of a machine can have
-        commands[-1] += f" --dashboard-agent-listen-port={free_port()}"
+    starts = {HEAD: config["head_start_ray_commands"], WORKER: config["worker_start_ray_commands"]}
+    for address, commands in starts.items():
+        own = f"--node-ip-address={address} --num-cpus=1 --dashboard-port={dashboard}"
+        # The agent's port that Ray chooses is one number, which only one host of a machine can have.
+        own += f" --dashboard-agent-listen-port={free_port()}"
+        commands[-1] = commands[-1].replace("ray start", f"ray start {own}")
     path = folder / "cluster.yaml"
     path.write_text(yaml.safe_dump(config))
     return path

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from sweep.store import Store
-from tests.sweep.cluster.hosts import HERE, end_host, free_port, own_machines, run, write_stand_ins
+from tests.sweep.cluster.hosts import HEAD, HERE, end_host, free_port, own_machines, run, write_stand_ins
 from tests.sweep.small import assert_same_rows, rows
 
 SPEC = """
@@ -38,11 +38,13 @@ def cluster(tmp_path_factory):
     }
     (folder / "token").write_text("3f" * 32)
     dashboard = free_port()
-    file = own_machines(folder, free_port(), dashboard)
+    port = free_port()
+    file = own_machines(folder, port, dashboard)
     environment["RAY_API_SERVER_ADDRESS"] = f"http://127.0.0.1:{dashboard}"
     try:
         up = run("ray", "up", "-y", "--no-config-cache", str(file), environment=environment)
         assert up.returncode == 0, up.stdout + up.stderr
+        until_both_hosts_are_there(environment | {"RAY_ADDRESS": f"{HEAD}:{port}"})
         yield folder, file, environment
         down = run("ray", "down", "-y", str(file), environment=environment)
         assert down.returncode == 0, down.stdout + down.stderr
@@ -50,6 +52,13 @@ def cluster(tmp_path_factory):
         for home in (folder / "hosts").glob("*"):
             end_host(str(home))
         shutil.rmtree(ray_folder, ignore_errors=True)
+
+
+def until_both_hosts_are_there(environment):
+    end = time.monotonic() + 120
+    while "/2.0 CPU" not in (status := run("ray", "status", environment=environment)).stdout:
+        assert time.monotonic() < end, status.stdout + status.stderr
+        time.sleep(1)
 
 
 def sweep(*arguments, environment, code=0):
@@ -68,7 +77,7 @@ def test_a_sweep_stopped_half_way_and_submitted_again_gives_the_rows_of_a_local_
 
     submit = ("submit", str(spec), "--checkpoint-seconds", "0")
     first = sweep(*submit, environment=environment)
-    on_head = folder / "hosts" / "127.0.0.1" / "results"
+    on_head = folder / "hosts" / HEAD / "results"
     following = subprocess.Popen(
         [sys.executable, "-m", "sweep", "logs", first, "--follow"],
         env=environment, cwd=HERE, text=True, stdout=subprocess.PIPE,
