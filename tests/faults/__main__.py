@@ -18,7 +18,7 @@ def main() -> int:
     )
     parser.add_argument("--faults", type=int, default=200)
     parser.add_argument("--seconds", type=float, help="a soak: so long, in place of so many faults")
-    parser.add_argument("--every", type=float, default=3.0, help="seconds between faults, on average")
+    parser.add_argument("--every", type=float, default=8.0, help="seconds between faults, on average")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--seeds", type=int, default=8, help="seeds of each of two variants in a sweep")
     parser.add_argument("--epochs", type=int, default=60)

@@ -1,11 +1,8 @@
 """The short form: one sweep on a cluster of two raylets, five faults. `python -m tests.faults` runs two hundred."""
 
-import pytest
-
 from tests.faults.harness import Harness
 
 
-@pytest.mark.slow
 def test_a_disturbed_sweep_ends_in_the_rows_of_an_undisturbed_one(tmp_path):
     harness = Harness(tmp_path, seed=3, seeds=4, epochs=60)
     try:
