@@ -1,6 +1,8 @@
 """Results from the head to this machine, by the cluster's own rsync."""
 
+import io
 import logging
+from contextlib import redirect_stdout
 from pathlib import Path
 
 from sweep.cluster.jobs import root_on_head
@@ -34,7 +36,8 @@ def fetch(file: Path, root: str, to: Path) -> int:
     logging.getLogger("ray.autoscaler").setLevel(logging.WARNING)
     to.mkdir(parents=True, exist_ok=True)
     try:
-        rsync(str(file), source=f"{root_on_head(root)}/", target=f"{to.absolute()}/", down=True)
+        with redirect_stdout(io.StringIO()):  # what Ray says of its own steps
+            rsync(str(file), source=f"{root_on_head(root)}/", target=f"{to.absolute()}/", down=True)
     except Exception as error:  # click's, Ray's RuntimeError when no head is up …
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         if not any(to.iterdir()):

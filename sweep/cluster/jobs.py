@@ -67,8 +67,8 @@ class Cluster:
             from ray.job_submission import JobSubmissionClient
 
             self._client = JobSubmissionClient(self.address)
-            logging.getLogger("ray").setLevel(logging.WARNING)  # its news of uploads is none of ours
-            logging.getLogger("ray.dashboard.modules.dashboard_sdk").setLevel(logging.WARNING)
+            for name in ("ray", "ray.dashboard.modules.dashboard_sdk", "ray.dashboard.modules.job.sdk"):
+                logging.getLogger(name).setLevel(logging.WARNING)  # its news of uploads is none of ours
         except (ImportError, RuntimeError) as error:
             if "install" in str(error) or isinstance(error, ImportError):
                 raise SpecError("clusters need more: pip install 'lecun1989-sweep[cluster]'") from None

@@ -51,10 +51,13 @@ class Figures:
     rounds: int = 0
     lost: int = 0  # rounds that did not end in the right rows
     starts: int = 0  # of the driver
-    memory: list[tuple[str, int, float, int]] = field(default_factory=list)  # kind, pid, seconds, bytes
+    memory: list[tuple[str, int, float, int]] = field(default_factory=list)  # kind, pid, seconds, private bytes
 
-    def slope(self, kind: str, settled: float = 30.0) -> float:
-        """Growth of resident memory in MiB an hour, after each process has settled; 0 where none lived so long."""
+    def slope(self, kind: str, settled: float = 180.0) -> float | None:
+        """Growth of private memory in MiB an hour, after each process has settled; None where none lived so long.
+
+        A process takes minutes to settle: allocators keep what the first shards of each kind needed.
+        """
         above, below = 0.0, 0.0
         for pid in {pid for k, pid, _, _ in self.memory if k == kind}:
             samples = np.array([(t, b) for k, p, t, b in self.memory if k == kind and p == pid], float)
@@ -62,7 +65,11 @@ class Figures:
             if len(samples) > 2:
                 t, b = (samples - samples.mean(axis=0)).T
                 above, below = above + float(t @ b), below + float(t @ t)
-        return above / below * 3600 / 2**20 if below else 0.0
+        return above / below * 3600 / 2**20 if below else None
+
+    def largest(self, kind: str) -> float:
+        """Most private memory that a process of a kind had, MiB."""
+        return max((b for k, _, _, b in self.memory if k == kind), default=0) / 2**20
 
 
 class Harness:
@@ -180,7 +187,8 @@ class Harness:
         processes += [("worker", process) for _, process in self._workers()]
         for kind, process in processes:
             with suppress(psutil.NoSuchProcess):
-                self.figures.memory.append((kind, process.pid, now, process.memory_info().rss))
+                memory = process.memory_info()
+                self.figures.memory.append((kind, process.pid, now, memory.rss - memory.shared))
 
     # --- faults ---
 
