@@ -51,7 +51,9 @@ class Figures:
     rounds: int = 0
     lost: int = 0  # rounds that did not end in the right rows
     starts: int = 0  # of the driver
-    memory: list[tuple[str, int, float, int]] = field(default_factory=list)  # kind, pid, seconds, private bytes
+    memory: list[tuple[str, int, float, int]] = field(
+        default_factory=list
+    )  # kind, pid, seconds, private bytes
 
     def slope(self, kind: str, settled: float = 180.0) -> float | None:
         """Growth of private memory in MiB an hour, after each process has settled; None where none lived so long.
