@@ -78,13 +78,14 @@ def connect(address: str | None, workers: int | None) -> None:
     os.environ.setdefault("RAY_AUTH_MODE", "disabled" if address is None else "token")
     global _joined
     _joined = address is not None
-    # Named after systems where clusters are off by default; without it Ray listens on every interface, and
-    # takes "127.0.0.1" for a wish to be reachable.
-    ray_constants.ENABLE_RAY_CLUSTER = _joined
     quiet: dict[str, Any] = {"logging_level": "ERROR", "log_to_driver": False, "configure_logging": True}
     on_sigterm = signal.getsignal(signal.SIGTERM)
+    clusters = ray_constants.ENABLE_RAY_CLUSTER
     try:
         if address is None:
+            # Off, as it is by default on other systems: else Ray listens on every interface, and takes "127.0.0.1"
+            # for a wish to be reachable.
+            ray_constants.ENABLE_RAY_CLUSTER = False
             own: dict[str, Any] = {
                 "address": "local",
                 "include_dashboard": False,
@@ -103,6 +104,8 @@ def connect(address: str | None, workers: int | None) -> None:
         )
         reason = str(error).strip().splitlines()[0]
         raise ConnectionError(f"{where}: {reason}") from None
+    finally:
+        ray_constants.ENABLE_RAY_CLUSTER = clusters
     signal.signal(signal.SIGTERM, on_sigterm)  # Ray puts its own in its place, which ends at once
 
 
