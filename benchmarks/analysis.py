@@ -19,10 +19,10 @@ from pathlib import Path
 import numpy as np
 
 from model.variants import variant
-from sweep.measure import Measured, epochs_table, labels_table
-from sweep.plan import Cell, Shard
-from sweep.schema import FileMetadata
-from sweep.store import Store
+from sweep.spec.plan import Cell, Shard
+from sweep.store.schema import FileMetadata
+from sweep.store.store import Store
+from sweep.worker.measure import Measured, epochs_table, labels_table
 
 EPOCHS = 80
 N_TRAIN, N_TEST = 7291, 2007
@@ -71,7 +71,17 @@ def write_store(root: Path, runs: int, width: int) -> None:
 
 def measure(root: Path, table: str, format: str) -> dict[str, float]:
     """Seconds by the wall clock and of processors, and peak GB, of `sweep table` in a process of its own."""
-    command = [sys.executable, "-m", "sweep.cli", "table", table, "--root", str(root), "--format", format]
+    command = [
+        sys.executable,
+        "-m",
+        "sweep.cli.main",
+        "table",
+        table,
+        "--root",
+        str(root),
+        "--format",
+        format,
+    ]
     began = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)

@@ -16,9 +16,9 @@ os.environ["RAY_AUTH_MODE"] = "disabled"  # the cluster listens on this machine 
 from ray.cluster_utils import Cluster
 
 from benchmarks.overhead import Clock
-from sweep.driver import Settings, run
-from sweep.spec import SweepSpec, parse
-from sweep.store import Store
+from sweep.driver.driver import Settings, run
+from sweep.spec.spec import SweepSpec, parse
+from sweep.store.store import Store
 
 
 def seconds(spec: SweepSpec, workers: int) -> float:

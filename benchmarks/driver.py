@@ -14,13 +14,13 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pyarrow as pa
 
-from sweep.driver import missing, train
-from sweep.measure import Measured, epochs_table, labels_table
+from sweep.driver.driver import missing, train
 from sweep.messages import Finished, Message, Progress, Started
-from sweep.plan import Shard
-from sweep.schema import FileMetadata
-from sweep.spec import parse
-from sweep.store import Store
+from sweep.spec.plan import Shard
+from sweep.spec.spec import parse
+from sweep.store.schema import FileMetadata
+from sweep.store.store import Store
+from sweep.worker.measure import Measured, epochs_table, labels_table
 
 SHARDS, WIDTH, DIGITS = 5_000, 20, 2_007
 WORKERS, ITEMS = 64, 500
@@ -71,7 +71,7 @@ def streaming() -> tuple[int, float]:
     """Items received in order from 64 concurrent streaming tasks, and seconds from the first to the last."""
     import ray
 
-    from sweep import scheduler
+    from sweep.executors import ray as scheduler
 
     scheduler.connect(None, WORKERS)
     try:

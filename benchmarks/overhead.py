@@ -10,11 +10,11 @@ import argparse
 import tempfile
 import time
 
-from sweep.driver import Executor, Observer, Settings, run
+from sweep.driver.driver import Executor, Observer, Settings, run
 from sweep.messages import Message
-from sweep.plan import Shard
-from sweep.spec import SweepSpec, parse
-from sweep.store import Store
+from sweep.spec.plan import Shard
+from sweep.spec.spec import SweepSpec, parse
+from sweep.store.store import Store
 
 
 class Clock(Observer):

@@ -14,18 +14,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sweep.analysis.frames import make_table
-    from sweep.driver import Settings, run
-    from sweep.spec import read_spec
-    from sweep.store import Store
+    from sweep.driver.driver import Settings, run
+    from sweep.spec.spec import read_spec
+    from sweep.store.store import Store
 
 __all__ = ["Settings", "Store", "make_table", "read_spec", "run"]
 
 _HOMES = {
-    "Settings": "sweep.driver",
-    "Store": "sweep.store",
+    "Settings": "sweep.driver.driver",
+    "Store": "sweep.store.store",
     "make_table": "sweep.analysis.frames",
-    "read_spec": "sweep.spec",
-    "run": "sweep.driver",
+    "read_spec": "sweep.spec.spec",
+    "run": "sweep.driver.driver",
 }
 
 

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from sweep.plan import Shard
-from sweep.schema import FileMetadata
+from sweep.spec.plan import Shard
+from sweep.store.schema import FileMetadata
 
 
 @dataclass(frozen=True)

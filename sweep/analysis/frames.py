@@ -13,11 +13,11 @@ from model.names import nearest
 from sweep.analysis.format import Column
 from sweep.analysis.runs import COLUMNS, Split, select
 from sweep.analysis.tables import TABLES
-from sweep.driver import cells, recorded_sweeps
+from sweep.driver.driver import cells, recorded_sweeps
 from sweep.errors import StoreError
-from sweep.plan import Cell
-from sweep.spec import as_list, merged, parse_seeds
-from sweep.store import Store
+from sweep.spec.plan import Cell
+from sweep.spec.spec import as_list, merged, parse_seeds
+from sweep.store.store import Store
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,7 @@ def write_report(
       truth: [m] true labels of that data set's test digits; None as above.
       images: [m, 16, 16] float32 in [-1, 1], the same digits; None leaves out the gallery.
       planned: what was asked for, see `planned.requested`; pending runs mark the report provisional.
-      provenance: how the runs were made, one entry for each way, as `sweep.store.provenance` gives them.
+      provenance: how the runs were made, one entry for each way, as `sweep.store.store.provenance` gives them.
       out: the HTML file.
 
     Raises:

@@ -14,7 +14,7 @@ import pandas as pd
 
 from model.names import nearest
 from model.variants import RECIPES, VARIANTS
-from sweep.schema import DIVERGED
+from sweep.store.schema import DIVERGED
 
 Split = Literal["train", "test"]
 

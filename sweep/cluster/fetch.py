@@ -8,7 +8,7 @@ from pathlib import Path
 from sweep.cluster.jobs import root_on_head
 from sweep.cluster.validate import read
 from sweep.errors import SpecError, StoreError
-from sweep.store import Store
+from sweep.store.store import Store
 
 
 def fetch(file: Path, root: str, to: Path) -> int:

@@ -19,14 +19,14 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from sweep.code import CODE, code_id
 from sweep.errors import SpecError
-from sweep.spec import SweepSpec
+from sweep.provenance import CODE, code_id
+from sweep.spec.spec import SweepSpec
 
 REQUEST = "LECUN1989_REQUEST"  # environment of a job: what it is to do, as JSON
 PACKAGES = ("data", "model", "sweep")
 DEFAULT_ADDRESS = "http://127.0.0.1:8265"
-ENTRYPOINT = "python -m sweep.cluster.job"
+ENTRYPOINT = "python -m sweep.cli.job"
 STOP_SECONDS = 30.0
 START_SECONDS = 120.0
 NOT_YET = "No available agent"
@@ -98,7 +98,7 @@ class Cluster:
         Args:
           specs: what is wanted.
           root: where results go, as the head sees it.
-          options: of `sweep.driver.Settings`.
+          options: of `sweep.driver.driver.Settings`.
 
         Returns:
           The job's name, and whether it is new.

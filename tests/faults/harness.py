@@ -23,8 +23,8 @@ from ray._raylet import GcsClient
 from ray.cluster_utils import Cluster
 from ray.core.generated import autoscaler_pb2
 
-from sweep.check import examine
-from sweep.store import Store
+from sweep.store.check import examine
+from sweep.store.store import Store
 from tests.sweep.small import assert_same_rows, hear_interrupts, rows
 
 SPEC = """

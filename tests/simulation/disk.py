@@ -12,7 +12,7 @@ from collections import defaultdict
 import pyarrow as pa
 from pyarrow import fs
 
-from sweep.files import Files
+from sweep.store.files import Files
 
 
 class WorldStopped(Exception):

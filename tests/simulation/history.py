@@ -7,14 +7,14 @@ import pandas as pd
 import pyarrow as pa
 
 from model.variants import variant
-from sweep.check import examine
-from sweep.driver import Observer, cells, train
+from sweep.driver.driver import Observer, cells, train
 from sweep.errors import StoreError
 from sweep.messages import Finished, Message
-from sweep.plan import Shard
-from sweep.schema import EPOCHS, LABELS
-from sweep.spec import SweepSpec, parse
-from sweep.store import Store
+from sweep.spec.plan import Shard
+from sweep.spec.spec import SweepSpec, parse
+from sweep.store.check import examine
+from sweep.store.schema import EPOCHS, LABELS
+from sweep.store.store import Store
 from tests.simulation import workers
 from tests.simulation.disk import Disk, WorldStopped
 from tests.simulation.workers import Workers

@@ -2,10 +2,10 @@
 
 import pytest
 
-from sweep import checkpoint
 from sweep.errors import StoreError
-from sweep.files import Files
-from sweep.store import Store
+from sweep.store.files import Files
+from sweep.store.store import Store
+from sweep.worker import checkpoint
 from tests.simulation.disk import Disk
 from tests.simulation.history import History
 

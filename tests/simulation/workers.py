@@ -6,19 +6,19 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from sweep import checkpoint
-from sweep.checkpoint import Checkpoint
-from sweep.measure import Measured, epochs_table, labels_table
+from sweep.executors.retry import Attempt, Fault, after
 from sweep.messages import Finished, Message, Progress, Started
-from sweep.plan import Shard
-from sweep.retry import Attempt, Fault, after
-from sweep.schema import FileMetadata
+from sweep.spec.plan import Shard
+from sweep.store.schema import FileMetadata
+from sweep.worker import checkpoint
+from sweep.worker.checkpoint import Checkpoint
+from sweep.worker.measure import Measured, epochs_table, labels_table
 
 DIGITS = 50  # in each split
 
 
 def train(shard: Shard, resume_from: bytes | None, saves: Callable[[], bool]) -> Iterator[Message]:
-    """What `sweep.worker.run_shard` does, with a hash in place of training: every seed's rows are its own.
+    """What `sweep.worker.worker.run_shard` does, with a hash in place of training: every seed's rows are its own.
 
     Args:
       shard: variant and seeds.
@@ -70,7 +70,7 @@ def train(shard: Shard, resume_from: bytes | None, saves: Callable[[], bool]) ->
 
 
 class Workers:
-    """Some workers, as `sweep.scheduler` would run them: a source of messages for `sweep.driver.train`."""
+    """Some workers, as `sweep.executors.ray` would run them: a source of messages for `sweep.driver.driver.train`."""
 
     def __init__(self, chance: random.Random, trouble: float) -> None:
         """`trouble` is the chance that a worker dies between two messages; 0 for a calm life."""

@@ -4,10 +4,10 @@ import signal
 
 import pandas as pd
 
-from sweep.driver import Settings, run
-from sweep.schema import EPOCHS
-from sweep.spec import SweepSpec, parse
-from sweep.store import Store
+from sweep.driver.driver import Settings, run
+from sweep.spec.spec import SweepSpec, parse
+from sweep.store.schema import EPOCHS
+from sweep.store.store import Store
 
 DIGITS = {"name": "mnist5k", "n_train": 120, "n_test": 60}
 

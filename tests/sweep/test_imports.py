@@ -8,15 +8,15 @@ import pytest
 LIGHT = {
     "model.variants": {"jax", "ray", "pyarrow", "numpy", "pandas"},
     "data.options": {"jax", "ray", "pyarrow", "numpy", "tensorflow_datasets"},
-    "sweep.spec": {"jax", "ray", "pyarrow"},
-    "sweep.plan": {"jax", "ray", "pyarrow"},
-    "sweep.store": {"jax", "ray"},
-    "sweep.driver": {"jax", "ray"},
-    "sweep.status": {"jax", "ray"},
-    "sweep.cli": {"jax", "ray", "pyarrow", "pandas", "pydantic"},
+    "sweep.spec.spec": {"jax", "ray", "pyarrow"},
+    "sweep.spec.plan": {"jax", "ray", "pyarrow"},
+    "sweep.store.store": {"jax", "ray"},
+    "sweep.driver.driver": {"jax", "ray"},
+    "sweep.store.status": {"jax", "ray"},
+    "sweep.cli.main": {"jax", "ray", "pyarrow", "pandas", "pydantic"},
     "sweep.analysis.frames": {"jax", "ray", "data.mnist"},
-    "sweep.worker": {"ray"},
-    "sweep.scheduler": {"jax"},
+    "sweep.worker.worker": {"ray"},
+    "sweep.executors.ray": {"jax"},
 }
 
 
@@ -35,7 +35,7 @@ def test_reading_commands_load_neither_jax_nor_ray(command, tmp_path):
     run_inline(root, small_spec(variants="base", seeds="0:2", set={"epochs": 1}))
     arguments = command if command == ["--help"] else [*command, "--root", str(root)]
     program = (
-        "import sys\nfrom sweep.cli import main\n"
+        "import sys\nfrom sweep.cli.main import main\n"
         f"sys.argv = ['sweep', *{arguments!r}]\n"
         "try:\n    main()\nfinally:\n    print('LOADED', *sys.modules)"
     )

@@ -18,10 +18,10 @@ import pytest
 import ray
 import yaml
 
-from sweep.driver import Observer, Settings, run
+from sweep.driver.driver import Observer, Settings, run
+from sweep.executors.ray import CLUSTER_FILE, PLATFORM
 from sweep.messages import Note, Progress, Started
-from sweep.scheduler import CLUSTER_FILE, PLATFORM
-from sweep.store import Store
+from sweep.store.store import Store
 from tests.sweep.cluster.hosts import MARK, end_host
 from tests.sweep.cluster.hosts import run as execute
 from tests.sweep.small import assert_same_rows, rows, run_inline, small_spec

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from sweep.store import Store
+from sweep.store.store import Store
 from tests.sweep.cluster.hosts import HEAD, HERE, end_host, free_port, own_machines, run, write_stand_ins
 from tests.sweep.small import assert_same_rows, rows
 

@@ -6,7 +6,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from sweep.cli import app
+from sweep.cli.main import app
 from sweep.cluster.validate import validate
 
 HERE = Path(__file__).parents[3]

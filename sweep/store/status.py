@@ -1,0 +1,59 @@
+"""How far every recorded sweep is, from the store alone."""
+
+from dataclasses import dataclass
+
+from sweep.driver.driver import cells, recorded_sweeps
+from sweep.spec.plan import intersect, subtract
+from sweep.store import lease
+from sweep.store.schema import DIVERGED
+from sweep.store.store import Store
+
+
+@dataclass(frozen=True)
+class CellStatus:
+    """Runs of one variant on one data set, as counts of seeds."""
+
+    variant: str
+    dataset: str
+    wanted: int
+    done: int
+    running: int  # begun and not finished, while a driver is at work
+    epoch: str  # that they have reached, "" when none runs
+    missing: int  # neither done nor running
+    diverged: int  # of those done
+
+
+def sweep_status(store: Store) -> dict[str, list[CellStatus]]:
+    """Status of each cell of each recorded sweep, by the sweep's name."""
+    last = store.epochs(["variant", "seed", "status"], last_only=True)
+    gone = last[last["status"] == DIVERGED]
+    completed, begun = store.completed(), store.checkpoints()
+    at_work = lease.holder(store) is not None
+    found: dict[str, list[CellStatus]] = {}
+    for name, (spec, datasets) in recorded_sweeps(store).items():
+        found[name] = []
+        for cell in cells(spec, datasets):
+            wanted = spec.seed_ranges
+            left = subtract(wanted, completed.get(cell.key, []))
+            running = [r for b in begun.get(cell.folder, []) for r in intersect(left, b)] if at_work else []
+            epochs = sorted(store.checkpoint_epochs(cell.folder)) if running else []
+            count, missing = sum(map(len, wanted)), sum(map(len, left))
+            here = gone[
+                (gone["variant_digest"] == cell.variant.digest[:8])
+                & (gone["dataset_digest"] == cell.dataset_digest[:8])
+            ]
+            diverged = sum(any(seed in r for r in wanted) for seed in here["seed"])
+            under_way = sum(map(len, running))
+            found[name].append(
+                CellStatus(
+                    variant=cell.variant.name,
+                    dataset=cell.dataset,
+                    wanted=count,
+                    done=count - missing,
+                    running=under_way,
+                    epoch="–".join(map(str, dict.fromkeys([epochs[0], epochs[-1]]))) if epochs else "",
+                    missing=missing - under_way,
+                    diverged=diverged,
+                )
+            )
+    return found

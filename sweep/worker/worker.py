@@ -1,0 +1,146 @@
+"""run_shard: the epoch loop. A plain Python generator that knows nothing of Ray or of files.
+
+Importing this module imports JAX: `model.numerics.configure` must have run before.
+"""
+
+import os
+import platform
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import jax
+import numpy as np
+import pandas  # noqa: F401  # pyarrow loads it at the first table, in the middle of a shard
+
+from model.engines import Engine, choose, load_engine, vmap
+from model.training import Evaluation, ReplicaState, learning_rates
+from sweep.messages import Digits, Finished, Progress, Started
+from sweep.provenance import code_id
+from sweep.spec.plan import Shard
+from sweep.store.schema import FileMetadata
+from sweep.worker import checkpoint
+from sweep.worker.checkpoint import Checkpoint
+from sweep.worker.measure import Measured, epochs_table, labels_table
+
+VISIBLE = ("JAX_PLATFORMS", "CUDA_VISIBLE_DEVICES", "TPU_VISIBLE_CHIPS", "TPU_CHIPS_PER_HOST_BOUNDS")
+
+
+def run_shard(
+    shard: Shard,
+    digits: Digits,
+    engine: str,
+    resume_from: bytes | None = None,
+    checkpoint_seconds: float = 30.0,
+) -> Iterator[Started | Progress | Finished]:
+    """Train a shard to its last epoch.
+
+    Args:
+      shard: variant and seeds.
+      digits: both splits.
+      engine: a name in `model.engines.ENGINES`, or "auto".
+      resume_from: a checkpoint of this shard; one that cannot be read is passed over.
+      checkpoint_seconds: least time between two checkpoints.
+
+    Yields:
+      One Started, a Progress for each epoch from where it resumed, then one Finished. The tables are bit for
+      bit those of an uninterrupted run.
+
+    Raises:
+      ValueError: the engine cannot serve the variant on this machine.
+    """
+    began, started = time.monotonic(), datetime.now(UTC)
+    variant = shard.cell.variant
+    engine, remark = choose(engine, variant, jax.default_backend())
+    runner = load_engine(engine)
+    states = vmap.init(variant, np.array(shard.seeds, np.uint32))
+    at = checkpoint.load(resume_from, states, shard.name) if resume_from else None
+    epoch, states, rows = at or Checkpoint(0, states, [])
+    yield Started(epoch, engine, device_kind(), remark, environment())
+    saved = time.monotonic()
+    rates = [
+        float(learning_rates(variant, e, len(digits.train_labels))[-1]) for e in range(1, variant.epochs + 1)
+    ]
+    test = None
+    while epoch < variant.epochs:
+        epoch += 1
+        states = runner.train_epoch(variant, states, digits.train_images, digits.train_labels, epoch)
+        measured, test = _measure(runner, shard, states, digits, rows[-1] if rows else None)
+        rows.append(measured)
+        content = None
+        if epoch < variant.epochs and time.monotonic() - saved >= checkpoint_seconds:
+            content, saved = checkpoint.dump(Checkpoint(epoch, states, rows), shard.name), time.monotonic()
+        errors = measured.test_misses[measured.finite] / len(digits.test_labels)
+        yield Progress(epoch, errors.tolist(), content)
+    if test is None:  # resumed after the last epoch
+        _, test = _measure(runner, shard, states, digits, None)
+    n_train, n_test = len(digits.train_labels), len(digits.test_labels)
+    name = shard.cell.dataset
+    yield Finished(
+        epochs=epochs_table(variant, name, shard.seeds, rows, rates, n_train, n_test),
+        labels=labels_table(variant, name, shard.seeds, np.asarray(test.predictions), rows[-1].finite),
+        metadata=_metadata(shard, digits, engine, started, time.monotonic() - began),
+    )
+
+
+def _measure(
+    runner: Engine, shard: Shard, states: ReplicaState, digits: Digits, before: Measured | None
+) -> tuple[Measured, Evaluation]:
+    variant = shard.cell.variant
+    train = runner.evaluate(variant, states.params, digits.train_images, digits.train_labels)
+    test = runner.evaluate(variant, states.params, digits.test_images, digits.test_labels)
+    finite = np.isfinite(train.loss) & np.isfinite(test.loss)
+    for leaf in jax.tree.leaves(states.params):
+        finite &= np.isfinite(np.asarray(leaf)).reshape(len(finite), -1).all(axis=1)
+    if before is not None:
+        finite &= before.finite
+    scores = (np.asarray(s) for s in (train.loss, train.misses, test.loss, test.misses))
+    return Measured._make([*scores, finite]), test
+
+
+def _metadata(shard: Shard, digits: Digits, engine: str, started: datetime, seconds: float) -> FileMetadata:
+    variant = shard.cell.variant
+    return FileMetadata(
+        variant=vars(variant),
+        variant_digest=variant.digest,
+        dataset=digits.description
+        | {
+            "name": shard.cell.dataset,
+            "n_train": len(digits.train_labels),
+            "n_test": len(digits.test_labels),
+        },
+        dataset_digest=shard.cell.dataset_digest,
+        first_seed=shard.seeds.start,
+        last_seed=shard.seeds[-1],
+        epochs=variant.epochs,
+        engine=engine,
+        device=device_kind(),
+        code=code_id(),
+        versions={p: version(p) for p in ("jax", "jaxlib", "flax", "optax", "numpy")},
+        started=started.isoformat(timespec="seconds"),
+        seconds=round(seconds, 3),
+        environment=environment(),
+    )
+
+
+def environment() -> dict[str, str]:
+    """Where this process runs and which devices it was allowed to see."""
+    seen = {name: os.environ[name] for name in VISIBLE if name in os.environ}
+    return {"host": platform.node(), **seen}
+
+
+def device_kind() -> str:
+    """What computes here, by name: "NVIDIA H100", "TPU v5e", "cpu: …"."""
+    device = jax.devices()[0]
+    return device.device_kind if device.platform != "cpu" else f"cpu: {_processor()}"
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        for line in info.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

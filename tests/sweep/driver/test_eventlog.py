@@ -1,0 +1,54 @@
+"""The log and the list of shards under way, of a real run in this process."""
+
+import json
+
+from typer.testing import CliRunner
+
+from sweep.cli.main import app
+from sweep.driver.driver import Observer, Settings, run
+from sweep.driver.eventlog import LEVEL, Watch, logged, workers
+from sweep.store.store import Store
+from tests.sweep.small import small_spec
+
+
+def events(root):
+    return [json.loads(line) for line in (root / "log.jsonl").read_text().splitlines()]
+
+
+def test_every_event_is_a_line_with_a_level(tmp_path, monkeypatch):
+    store = Store(str(tmp_path / "r"))
+    monkeypatch.setenv(LEVEL, "debug")
+    with logged(store):
+        run(small_spec(), store, Settings(executor="inline"), Watch(store, Observer()))
+    told = events(tmp_path / "r")
+    assert [e["event"] for e in told].count("finished") == 4
+    assert [e["event"] for e in told].count("epoch") == 4 * 3
+    assert {e["level"] for e in told} == {"INFO", "DEBUG"}
+    assert told[0] | {"time": 0} == {
+        "time": 0,
+        "level": "INFO",
+        "event": "begin",
+        "shards": 4,
+        "runs": 12,
+        "stored": 0,
+    }
+    assert {e["shard"] for e in told[1:]} == {
+        f"{v},epochs=3[{r}]" for v in ("base", "dropout") for r in ("0:4", "4:6")
+    }
+
+
+def test_who_is_at_work_is_seen_from_outside(tmp_path, monkeypatch):
+    root = tmp_path / "r"
+    store = Store(str(root))
+    monkeypatch.setattr("sweep.driver.eventlog.TOP_SECONDS", 0.0)
+    seen = []
+
+    class Look(Observer):
+        def message(self, shard, message):
+            seen.append(CliRunner().invoke(app, ["top", "--root", str(root)]).output)
+
+    run(small_spec(variants="base", seeds="0:4"), store, Settings(executor="inline"), Watch(store, Look()))
+    assert "base,epochs=3[0:4]" in seen[1]
+    assert "3/3" in seen[-2]
+    assert "no shard is under way" in seen[-1]
+    assert not workers(store)[1]

@@ -1,0 +1,92 @@
+"""Which device shards go to, and how their seeds are cut for it: laws over nodes as plain data."""
+
+from pathlib import Path
+
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from model.engines import block_width
+from model.variants import variant
+from sweep.executors.placement import CPU_WIDTH, Fleet, Node, bite, join, merged, to_come
+from sweep.spec.plan import Cell, Shard, plan
+
+CELLS = [Cell(variant(name), "mnist", "0" * 64) for name in ("base", "softmax")]
+HEAD = Node("head", {"CPU": 0})
+CPU = Node("cpu", {"CPU": 16})
+GPU = Node("gpu", {"CPU": 8, "GPU": 1, "accelerator_type:L4": 1})
+TPU = Node("tpu", {"CPU": 112, "TPU": 8, "accelerator_type:TPU-V5LITEPOD": 1})
+
+
+def shards_of(stop, width=16):
+    return plan(CELLS, [range(stop)], {}, {}, width)
+
+
+def seeds(shards):
+    return sorted((s.cell.variant.name, seed) for s in shards for seed in s.seeds)
+
+
+def test_auto_takes_the_fastest_kind_that_is_there_or_may_come():
+    assert Fleet([HEAD]).device == "cpu"
+    assert Fleet([HEAD, CPU]).device == "cpu"
+    assert Fleet([HEAD, CPU, GPU]).device == "gpu"
+    assert Fleet([CPU, GPU, TPU]).device == "tpu"
+    assert Fleet([HEAD], {"CPU": 64, "GPU": 2}).device == "gpu"
+    assert Fleet([HEAD, GPU], {"TPU": 8.0}).device == "tpu"
+
+
+def test_what_may_come_is_read_from_the_cluster_file():
+    config = yaml.safe_load((Path(__file__).parents[3] / "cluster.yaml").read_text())
+    assert to_come(config)["TPU"] == 4 * 8 + 2 * 8
+    assert Fleet([HEAD], to_come(config)).device == "tpu"
+    for name in config["available_node_types"]:
+        if name.startswith("tpu"):
+            config["available_node_types"][name]["max_workers"] = 0
+    assert Fleet([HEAD], to_come(config)).device == "gpu"
+
+
+def test_one_chip_one_card_or_one_core_a_shard_and_no_core_beside_a_chip():
+    fleet = Fleet([HEAD, CPU, GPU, TPU])
+    assert [fleet.slots(d) for d in ("tpu", "gpu", "cpu")] == [8, 1, 16]
+    assert [node.id for node in fleet.helpers("tpu")] == ["gpu", "cpu"]
+    assert not Fleet([HEAD, TPU]).helpers("tpu")
+
+
+def test_width_follows_the_memory_of_the_smallest_device_of_a_kind():
+    widths = [Fleet([Node("n", {"TPU": 1, f"accelerator_type:{kind}": 1})]).width("tpu") for kind in
+              ("TPU-V5LITEPOD", "TPU-V6E", "H100")]  # fmt: skip
+    assert widths == [256, 512, 2048]
+    assert Fleet([CPU]).width("cpu") == CPU_WIDTH
+    assert Fleet([]).width("tpu") == Fleet([Node("n", {"TPU": 1, "accelerator_type:new": 1})]).width("tpu")
+
+
+@given(st.integers(0, 2**40))
+def test_a_block_is_a_power_of_two_and_never_narrower_than_on_a_cpu(memory):
+    width = block_width(memory)
+    assert width >= 16
+    assert width & (width - 1) == 0
+
+
+@given(st.integers(1, 400), st.integers(1, 300), st.integers(0, 40), st.data())
+def test_joining_keeps_every_seed_and_every_begun_shard(stop, width, devices, data):
+    shards = shards_of(stop)
+    begun = set(data.draw(st.lists(st.sampled_from(shards), max_size=3)))
+    left = list(shards)
+    for group in join(shards, width, devices, begun):
+        assert len(merged(group).seeds) <= max(width, CPU_WIDTH)
+        assert not begun & set(group)
+        left = [s for s in left if s not in group] + [merged(group)]
+    assert seeds(left) == seeds(shards)
+    assert len(left) >= min(devices, len(shards)) or devices > len(shards)
+
+
+def test_a_whole_variant_is_one_shard_where_it_fits():
+    assert [len(merged(g).seeds) for g in join(shards_of(64), 256, 1, ())] == [64, 64]
+
+
+@given(st.integers(1, 300), st.integers(1, 64))
+def test_a_bite_is_off_the_end_and_nothing_is_lost(count, width):
+    shard = Shard(CELLS[0], range(10, 10 + count))
+    parts = bite(shard, width)
+    assert [seed for part in parts for seed in part.seeds] == list(shard.seeds)
+    assert len(parts[-1].seeds) == min(count, width)

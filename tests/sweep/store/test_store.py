@@ -1,0 +1,145 @@
+"""A file is there whole or not at all, and the store says which runs exist."""
+
+import os
+from pathlib import Path
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from model.engines import ENGINES
+from sweep.errors import StoreError
+from sweep.store import lease
+from sweep.store.files import write_atomically
+from sweep.store.schema import EPOCHS, METADATA_KEY, FileMetadata
+from sweep.store.store import Store
+from tests.sweep.small import run_inline, small_spec
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    path = tmp_path_factory.mktemp("store") / "results"
+    run_inline(path)
+    return path
+
+
+@pytest.fixture
+def copy(root, tmp_path):
+    """The root again, to be damaged."""
+    target = tmp_path / "results"
+    os.system(f"cp -r '{root}' '{target}'")
+    return target
+
+
+def files(root: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(root)): p.read_bytes() for p in sorted(root.rglob("*")) if p.is_file()}
+
+
+def test_pandas_reads_the_folder_as_it_is(root):
+    frame = pd.read_parquet(f"{root}/epochs")
+    assert len(frame) == 2 * 6 * 3
+    means = frame.groupby(["variant", "epoch"]).test_error.mean()
+    assert list(means.index) == [(v, e) for v in ("base,epochs=3", "dropout,epochs=3") for e in (1, 2, 3)]
+    assert means.between(0, 1).all()
+
+
+def test_completed_seeds_and_metadata(root):
+    store = Store(str(root))
+    assert sorted((r.start, r.stop) for ranges in store.completed().values() for r in ranges) == [
+        (0, 4),
+        (0, 4),
+        (4, 6),
+        (4, 6),
+    ]
+    metadata = store.files[0].metadata
+    assert metadata.variant["name"] == "base,epochs=3"
+    assert metadata.dataset["n_train"] == 120
+    assert metadata.engine in ENGINES
+    assert {"jax", "numpy"} <= set(metadata.versions)
+
+
+def test_last_rows_and_labels_agree(root):
+    store = Store(str(root))
+    last, labels = store.epochs(last_only=True), store.labels()
+    assert (last["epoch"] == 3).all()
+    assert len(last) == len(labels) == 12
+    assert all(len(p) == 60 for p in labels["predictions"])
+
+
+def test_seeds_stored_twice_count_once(copy, tmp_path):
+    run_inline(tmp_path / "other", small_spec(seeds="2:5"))
+    os.system(f"cp -r '{tmp_path}/other/.' '{copy}'")
+    assert sum(len(file.seeds) for file in Store(str(copy)).files) == 2 * (6 + 3)
+    assert len(Store(str(copy)).epochs()) == 2 * 6 * 3
+
+
+def test_a_killed_write_leaves_nothing_that_counts(copy, tmp_path):
+    before = Store(str(copy)).epochs()
+    (next((copy / "epochs").rglob("*.parquet")).parent / "_seeds-9-9-00000000.parquet.1").write_bytes(b"half")
+    pd.testing.assert_frame_equal(before, Store(str(copy)).epochs())
+    assert len(pd.read_parquet(copy / "epochs")) == len(before)
+
+
+def test_an_atomic_write_replaces_whole_files_and_cleans_up(tmp_path):
+    target = tmp_path / "a" / "file"
+    write_atomically(target, b"one")
+    write_atomically(target, b"two")
+    assert target.read_bytes() == b"two"
+    assert os.listdir(target.parent) == ["file"]
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path):
+    target = tmp_path / "file"
+    write_atomically(target, b"old")
+    with pytest.raises(TypeError):
+        write_atomically(target, 3)
+    assert target.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["file"]
+
+
+@pytest.mark.parametrize("damage", ["truncated", "foreign", "newer", "empty"])
+def test_a_damaged_file_is_named_and_nothing_is_changed(copy, damage):
+    path = next((copy / "epochs").rglob("*.parquet"))
+    if damage == "truncated":
+        path.write_bytes(path.read_bytes()[:-100])
+    elif damage == "empty":
+        path.write_bytes(b"")
+    else:
+        table = pq.read_table(path)
+        metadata = table.schema.metadata[METADATA_KEY].replace(
+            b'"schema_version": 1', b'"schema_version": 99'
+        )
+        kept = {} if damage == "foreign" else {METADATA_KEY: metadata}
+        pq.write_table(table.replace_schema_metadata(kept), path)
+    before = files(copy)
+    with pytest.raises(StoreError) as error:
+        Store(str(copy)).completed()
+    assert path.name in str(error.value)
+    assert "\n" not in str(error.value)
+    with pytest.raises(StoreError):
+        run_inline(copy, small_spec(seeds="0:8"))
+    assert files(copy) == before
+
+
+def test_a_folder_of_other_things_is_refused(tmp_path):
+    (tmp_path / "thesis.tex").write_text("chapter one")
+    with pytest.raises(StoreError, match="not a sweep's"):
+        Store(str(tmp_path))
+    with pytest.raises(StoreError, match="is a file"):
+        Store(str(tmp_path / "thesis.tex"))
+
+
+def test_a_second_driver_is_refused_and_told_who_is_there(copy):
+    store = Store(str(copy))
+    with lease.hold(store):
+        assert lease.holder(store)["pid"] == os.getpid()
+        with pytest.raises(StoreError, match=f"process {os.getpid()}"), lease.hold(Store(str(copy))):
+            pass
+    assert lease.holder(store) is None
+    with lease.hold(store):
+        pass
+
+
+def test_metadata_survive_the_round_trip(root):
+    metadata = Store(str(root)).files[0].metadata
+    assert FileMetadata.decode(metadata.encode(EPOCHS.empty_table())) == metadata

@@ -1,0 +1,103 @@
+"""Interrupted = uninterrupted, alone = in company, diverged = a result."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from data import load
+from data.options import DatasetOptions
+from model.engines import vmap
+from model.variants import variant
+from sweep.messages import Digits, Finished, Progress, Started
+from sweep.spec.plan import Cell, Shard
+from sweep.worker import checkpoint
+from sweep.worker.worker import run_shard
+from tests.sweep.small import assert_same_rows, rows, run_inline, small_spec
+
+
+@pytest.fixture(scope="module")
+def digits():
+    d = load(DatasetOptions("mnist5k", n_train=120, n_test=60))
+    return Digits(d.train.images, d.train.labels, d.test.images, d.test.labels, d.description)
+
+
+def shard_of(seeds=range(3), **overrides):
+    return Shard(Cell(variant("dropout", **{"epochs": 3} | overrides), "mnist5k", "d" * 64), seeds)
+
+
+def finished(messages):
+    *_, last = messages
+    assert isinstance(last, Finished)
+    return last
+
+
+def test_a_shard_tells_its_story_in_order(digits):
+    messages = list(run_shard(shard_of(), digits, "auto", checkpoint_seconds=0))
+    assert [type(m) for m in messages] == [Started, Progress, Progress, Progress, Finished]
+    assert [m.epoch for m in messages[1:4]] == [1, 2, 3]
+    assert [m.checkpoint is not None for m in messages[1:4]] == [True, True, False]
+    assert messages[-1].epochs.num_rows == 9
+    assert messages[-1].labels.num_rows == 3
+
+
+@pytest.mark.parametrize("name", ["base", "dropout"])
+def test_resumed_equals_uninterrupted_bit_for_bit(digits, name):
+    shard = Shard(Cell(variant(name, epochs=3), "mnist5k", "d" * 64), range(3))
+    whole = list(run_shard(shard, digits, "auto", checkpoint_seconds=0))
+    for message in whole[1:3]:
+        resumed = list(run_shard(shard, digits, "auto", resume_from=message.checkpoint))
+        assert resumed[0].epoch == message.epoch
+        assert finished(resumed).epochs.equals(finished(whole).epochs)
+        assert finished(resumed).labels.equals(finished(whole).labels)
+
+
+@settings(max_examples=30, deadline=None)
+@given(data=st.data())
+def test_a_damaged_checkpoint_is_never_believed(digits, data):
+    shard = shard_of(epochs=2, shift=0, dropout=0)
+    fresh = vmap.init(shard.cell.variant, np.array(shard.seeds, np.uint32))
+    whole = next(
+        m for m in run_shard(shard, digits, "auto", checkpoint_seconds=0) if isinstance(m, Progress)
+    ).checkpoint
+    place = data.draw(st.integers(0, len(whole) - 1))
+    if data.draw(st.booleans()):
+        damaged = whole[:place]
+    else:
+        damaged = (
+            whole[:place] + bytes([whole[place] ^ (1 << data.draw(st.integers(0, 7)))]) + whole[place + 1 :]
+        )
+    loaded = checkpoint.load(damaged, fresh, shard.name)
+    if loaded is not None:  # the flip lay where no content is
+        intact = checkpoint.load(whole, fresh, shard.name)
+        np.testing.assert_array_equal(loaded.states.params["bias1"], intact.states.params["bias1"])
+        assert loaded.epoch == intact.epoch
+
+
+def test_a_diverged_replica_is_a_result(digits):
+    wild = Shard(
+        Cell(variant("softmax", activation="relu", epochs=2, learning_rate=1e6), "mnist5k", "d" * 64),
+        range(2),
+    )
+    table = finished(run_shard(wild, digits, "auto"))
+    frame = table.epochs.to_pandas()
+    assert (frame["status"] == "diverged").all()
+    assert frame[["test_misses", "test_loss", "test_error", "train_misses"]].isna().all(axis=None)
+    assert table.labels["predictions"].null_count == 2
+
+
+def test_shard_width_does_not_change_a_row(tmp_path):
+    spec = {"seeds": "0:20", "set": {"epochs": 1}}
+    for width in (3, 8, 16, 32):
+        run_inline(tmp_path / str(width), small_spec(**spec, shard_width=width))
+    for width in (3, 8, 16):
+        assert_same_rows(rows(tmp_path / str(width)), rows(tmp_path / "32"))
+
+
+def test_extending_trains_only_what_is_new_and_gives_the_same_rows(tmp_path):
+    first = run_inline(tmp_path / "a", small_spec(seeds="0:4"))
+    second = run_inline(tmp_path / "a", small_spec(seeds="0:6"))
+    assert (first.runs_trained, second.runs_trained) == (8, 4)
+    assert run_inline(tmp_path / "a", small_spec(seeds="1:5")).runs_trained == 0
+    run_inline(tmp_path / "b")
+    assert_same_rows(rows(tmp_path / "a"), rows(tmp_path / "b"))
