@@ -10,8 +10,9 @@ import argparse
 import tempfile
 import time
 
-from sweep.driver.driver import Executor, Observer, Settings, run
-from sweep.messages import Message
+from sweep.driver.driver import run
+from sweep.messages import Message, Observer
+from sweep.settings import Executor, Settings
 from sweep.spec.plan import Shard
 from sweep.spec.spec import SweepSpec, parse
 from sweep.store.store import Store

@@ -14,14 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sweep.analysis.frames import make_table
-    from sweep.driver.driver import Settings, run
+    from sweep.driver.driver import run
+    from sweep.settings import Settings
     from sweep.spec.spec import read_spec
     from sweep.store.store import Store
 
 __all__ = ["Settings", "Store", "make_table", "read_spec", "run"]
 
 _HOMES = {
-    "Settings": "sweep.driver.driver",
+    "Settings": "sweep.settings",
     "Store": "sweep.store.store",
     "make_table": "sweep.analysis.frames",
     "read_spec": "sweep.spec.spec",

@@ -1,7 +1,8 @@
-"""What travels between driver and workers. Loads neither JAX nor Ray."""
+"""Messages from workers to the driver, and the observer that receives them. Loads neither JAX nor Ray."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -58,25 +59,32 @@ class Note:
 
 
 @dataclass(frozen=True)
-class Halved:
-    """The shard ran out of memory: its halves are tried in its place."""
+class Repartitioned:
+    """The same seeds continue in other shards."""
 
-    halves: tuple[Shard, ...]
-
-
-@dataclass(frozen=True)
-class Recut:
-    """Shards go on in another cut of the same seeds: wider for an accelerator, narrower for a core."""
-
-    gone: tuple[Shard, ...]
-    new: tuple[Shard, ...]
+    removed: tuple[Shard, ...]
+    added: tuple[Shard, ...]
+    reason: Literal["memory", "device"]  # out of memory; or the width of a device
 
 
 @dataclass(frozen=True)
 class Failed:
-    """The shard is given up."""
+    """The shard failed and is not retried."""
 
     traceback: str
 
 
-Message = Started | Progress | Finished | Note | Halved | Recut | Failed
+Message = Started | Progress | Finished | Note | Repartitioned | Failed
+Events = Iterator[tuple[Shard, Message]]
+Execute = Callable[[list[Shard], Callable[[Shard], bytes | None]], Events]
+"""An executor: trains shards, given a function that loads a shard's last checkpoint, and yields messages."""
+
+
+class Observer:
+    """Receives progress events; this base class ignores them."""
+
+    def begin(self, shards: list[Shard], stored: int) -> None:
+        """The plan is made: shards to run, and the number of runs already in the store."""
+
+    def message(self, shard: Shard, message: Message) -> None:
+        """A worker or the executor sent a message about a shard."""

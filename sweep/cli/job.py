@@ -9,7 +9,7 @@ from sweep.cluster.jobs import REQUEST
 def main() -> None:
     """Train what the request in the environment asks for; SIGTERM ends it as Ctrl-C does."""
     from sweep.cli.main import FAILED, print_summary, train
-    from sweep.driver.driver import Settings
+    from sweep.settings import Settings
     from sweep.spec.spec import parse
     from sweep.store.store import Store
 

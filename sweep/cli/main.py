@@ -87,7 +87,8 @@ def run(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be trained, and stop")] = False,
 ) -> None:
     """Train what is missing of a sweep, and print its table. The same command resumes, retries and extends."""
-    from sweep.driver.driver import Settings, missing, sweep_name
+    from sweep.driver.driver import missing, sweep_name
+    from sweep.settings import Settings
     from sweep.spec.spec import read_spec
     from sweep.store.store import Store
 
@@ -132,7 +133,8 @@ def resume(
     manual_dir: ManualOption = None,
 ) -> None:
     """Finish every sweep recorded under the root: `run` with the stored specs."""
-    from sweep.driver.driver import Settings, recorded_sweeps
+    from sweep.driver.driver import recorded_sweeps
+    from sweep.settings import Settings
     from sweep.store.store import existing
 
     store = existing(root)

@@ -98,7 +98,7 @@ class Cluster:
         Args:
           specs: what is wanted.
           root: where results go, as the head sees it.
-          options: of `sweep.driver.driver.Settings`.
+          options: of `sweep.settings.Settings`.
 
         Returns:
           The job's name, and whether it is new.

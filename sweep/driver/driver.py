@@ -3,34 +3,30 @@
 `run` is run, resume, retry and extend in one: it trains what the store lacks.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 from sweep.errors import StoreError
-from sweep.messages import Digits, Failed, Finished, Halved, Message, Note, Progress, Recut, Started
+from sweep.messages import (
+    Digits,
+    Events,
+    Execute,
+    Failed,
+    Finished,
+    Message,
+    Note,
+    Observer,
+    Progress,
+    Repartitioned,
+    Started,
+)
+from sweep.settings import Settings
 from sweep.spec.plan import Cell, Shard, plan
 from sweep.spec.spec import SweepSpec, dataset_label, parse
 from sweep.store import lease
 from sweep.store.store import Store
-
-Executor = Literal["ray", "inline"]
-Events = Iterator[tuple[Shard, Message]]
-Execute = Callable[[list[Shard], Callable[[Shard], bytes | None]], Events]
-"""Turns shards, and a way to ask for a shard's last checkpoint, into messages."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How to run; nothing here changes a number."""
-
-    executor: Executor = "ray"
-    address: str | None = None  # of a Ray cluster; None starts Ray on this machine
-    workers: int | None = None  # cores to use on this machine; None for all
-    device: Literal["auto", "cpu", "gpu", "tpu"] = "auto"
-    checkpoint_seconds: float = 30.0
-    manual_dir: str | None = None  # folder of data files placed by hand
 
 
 @dataclass
@@ -45,16 +41,6 @@ class Outcome:
     def runs_trained(self) -> int:
         """Seeds of the shards finished by this run."""
         return sum(len(s.seeds) for s in self.finished)
-
-
-class Observer:
-    """Is told what happens. This one keeps silent; `sweep.driver.progress` shows it."""
-
-    def begin(self, shards: list[Shard], stored: int) -> None:
-        """The plan is made: shards to run, and how many runs the store already has."""
-
-    def message(self, shard: Shard, message: Message) -> None:
-        """Something happened to a shard."""
 
 
 def run(spec: SweepSpec, store: Store, settings: Settings, observer: Observer | None = None) -> Outcome:
@@ -122,12 +108,9 @@ def train(
         check()
         _write(store, shard, message, outcome)
         match message:
-            case Halved(halves):
-                expected.remove(shard)
-                expected.update(halves)
-            case Recut(gone, new):
-                expected.difference_update(gone)
-                expected.update(new)
+            case Repartitioned(removed, added):
+                expected.difference_update(removed)
+                expected.update(added)
             case Finished() | Failed():
                 expected.remove(shard)
         observer.message(shard, message)
@@ -255,7 +238,7 @@ def _write(store: Store, shard: Shard, message: Message, outcome: Outcome) -> No
         case Failed(traceback):
             store.save_failure(shard, traceback)
             outcome.failed.append(shard)
-        case Halved():
-            store.drop_checkpoint(shard)  # or the next run would begin with the whole shard again
-        case Started() | Progress() | Note() | Recut():
+        case Repartitioned(reason="memory"):
+            store.drop_checkpoint(shard)  # else the next run would start with the whole shard again
+        case Started() | Progress() | Note() | Repartitioned():
             pass

@@ -14,8 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sweep.driver.driver import Observer
-from sweep.messages import Failed, Finished, Halved, Message, Note, Progress, Recut, Started
+from sweep.messages import Failed, Finished, Message, Note, Observer, Progress, Repartitioned, Started
 from sweep.spec.plan import Shard
 from sweep.store.store import Store
 
@@ -64,8 +63,8 @@ class Watch(Observer):
                 _log(logging.INFO, "finished", shard, seconds=metadata.seconds)
             case Note(text):
                 _log(logging.WARNING, "again", shard, why=text)
-            case Halved() | Recut():
-                _log(logging.INFO, type(message).__name__.lower(), shard)
+            case Repartitioned(_, added, reason):
+                _log(logging.INFO, "repartitioned", shard, into=[s.title for s in added], reason=reason)
             case Failed(traceback):
                 _log(logging.ERROR, "failed", shard, traceback=traceback)
         if not isinstance(message, Started | Progress):

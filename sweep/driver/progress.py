@@ -10,8 +10,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from sweep.driver.driver import Observer
-from sweep.messages import Failed, Finished, Halved, Message, Note, Progress, Started
+from sweep.messages import Failed, Finished, Message, Note, Observer, Progress, Repartitioned, Started
 from sweep.spec.plan import Shard
 
 PLAIN_SECONDS = 10.0
@@ -94,7 +93,7 @@ class Display(Observer):
                 state.worked -= self._last_epoch.pop(shard, 0) * len(shard.seeds)
                 state.shards.pop(shard, None)
                 self._say(f"{shard.title}: {text}")
-            case Halved():
+            case Repartitioned(reason="memory"):
                 state.worked -= self._last_epoch.pop(shard, 0) * len(shard.seeds)
                 state.shards.pop(shard, None)
                 self._say(f"{shard.title}: ran out of memory, goes on as two halves")

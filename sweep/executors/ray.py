@@ -33,7 +33,7 @@ from sweep.executors import native
 from sweep.executors.metrics import Metrics
 from sweep.executors.placement import Device, Fleet, Node, bite, join, merged, to_come
 from sweep.executors.retry import Attempt, Fault, after
-from sweep.messages import Digits, Message, Recut
+from sweep.messages import Digits, Message, Repartitioned
 from sweep.spec.plan import Shard
 
 LOOK_SECONDS = 5.0  # between two looks at which machines are there
@@ -149,8 +149,8 @@ def run_on_ray(
 
     Yields:
       Messages of `run_shard`, in order for each shard; Note for a retry; Failed, after which the shard is
-      given up; Halved for one that ran out of memory, whose halves follow in its place; Recut for shards that are
-      cut otherwise to suit a device.
+      given up; Repartitioned for seeds that continue in other shards: after an out-of-memory error, or to suit
+      a device.
     """
     stored = {digest: ray.put(d) for digest, d in digits.items()}
     here = fleet()
@@ -177,7 +177,7 @@ def run_on_ray(
         for group in join(shards, here.width(main), here.slots(main), begun):
             block = merged(group)
             shards = [block, *(s for s in shards if s not in group)]
-            yield group[0], Recut(group, (block,))
+            yield group[0], Repartitioned(group, (block,), "device")
         shards.sort(key=lambda s: -s.epochs_of_work)
     waiting = [Attempt(shard) for shard in shards]
     looked = time.monotonic()
@@ -196,7 +196,7 @@ def run_on_ray(
                 whole = attempt.shard
                 parts = (whole,) if resume_from(whole) else bite(whole, here.width(node.device))
                 if len(parts) > 1:
-                    yield whole, Recut((whole,), parts)
+                    yield whole, Repartitioned((whole,), parts, "device")
                     go.append(Attempt(parts[0]))
                     attempt = Attempt(parts[1])
                 submit(attempt, node.device, node)

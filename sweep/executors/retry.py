@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from sweep.messages import Failed, Halved, Note
+from sweep.messages import Failed, Note, Repartitioned
 from sweep.spec.plan import Shard
 
 Fault = Literal["lost", "memory", "own"]
@@ -25,7 +25,7 @@ class Attempt:
 
 def after(
     fault: Fault, name: str, traceback: str, attempt: Attempt, now: float
-) -> tuple[list[Attempt], Note | Halved | Failed]:
+) -> tuple[list[Attempt], Note | Repartitioned | Failed]:
     """What to try next, and what to tell.
 
     Args:
@@ -42,7 +42,7 @@ def after(
             Shard(shard.cell, seeds)
             for seeds in (range(shard.seeds.start, middle), range(middle, shard.seeds.stop))
         )
-        return [Attempt(half, now) for half in halves], Halved(halves)
+        return [Attempt(half, now) for half in halves], Repartitioned((shard,), halves, "memory")
     if fault != "own" and attempt.crashes < CRASH_RETRIES:
         attempt.crashes += 1
         pause = min(LONGEST_PAUSE, 0.5 * 2**attempt.crashes)

@@ -7,9 +7,9 @@ import pandas as pd
 import pyarrow as pa
 
 from model.variants import variant
-from sweep.driver.driver import Observer, cells, train
+from sweep.driver.driver import cells, train
 from sweep.errors import StoreError
-from sweep.messages import Finished, Message
+from sweep.messages import Finished, Message, Observer
 from sweep.spec.plan import Shard
 from sweep.spec.spec import SweepSpec, parse
 from sweep.store.check import examine

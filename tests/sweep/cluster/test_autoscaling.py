@@ -18,9 +18,10 @@ import pytest
 import ray
 import yaml
 
-from sweep.driver.driver import Observer, Settings, run
+from sweep.driver.driver import run
 from sweep.executors.ray import CLUSTER_FILE, PLATFORM
-from sweep.messages import Note, Progress, Started
+from sweep.messages import Note, Observer, Progress, Started
+from sweep.settings import Settings
 from sweep.store.store import Store
 from tests.sweep.cluster.hosts import MARK, end_host
 from tests.sweep.cluster.hosts import run as execute

@@ -5,8 +5,10 @@ import json
 from typer.testing import CliRunner
 
 from sweep.cli.main import app
-from sweep.driver.driver import Observer, Settings, run
+from sweep.driver.driver import run
 from sweep.driver.eventlog import LEVEL, Watch, logged, workers
+from sweep.messages import Observer
+from sweep.settings import Settings
 from sweep.store.store import Store
 from tests.sweep.small import small_spec
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from sweep.driver.driver import Observer, Settings, run
-from sweep.messages import Failed, Note
+from sweep.driver.driver import run
+from sweep.messages import Failed, Note, Observer
+from sweep.settings import Settings
 from sweep.store.store import Store
 from tests.sweep.small import assert_same_rows, hear_interrupts, rows, run_inline, small_spec
 

@@ -9,7 +9,7 @@ from sweep.cli.main import app
 from sweep.driver import driver
 from sweep.executors.ray import _fault
 from sweep.executors.retry import CRASH_RETRIES, LONGEST_PAUSE, Attempt, after
-from sweep.messages import Failed, Halved, Note
+from sweep.messages import Failed, Note, Repartitioned
 from sweep.spec.plan import Cell, Shard
 from sweep.store.store import Store
 from tests.simulation import workers
@@ -43,8 +43,9 @@ def test_out_of_memory_halves_the_block_down_to_one_seed():
         if len(attempt.shard.seeds) == 1:
             seen += attempt.shard.seeds
             continue
-        halves, told = after("memory", "OutOfMemoryError", "", attempt, 5.0)
-        assert told == Halved(tuple(half.shard for half in halves))
+        halves, message = after("memory", "OutOfMemoryError", "", attempt, 5.0)
+        added = tuple(half.shard for half in halves)
+        assert message == Repartitioned((attempt.shard,), added, "memory")
         assert all(half.not_before == 5.0 for half in halves)
         attempts += halves
     assert sorted(seen) == list(SHARD.seeds)
