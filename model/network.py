@@ -32,15 +32,15 @@ class Network(nn.Module):
     variant: Variant
 
     @nn.compact
-    def __call__(self, images: Array, kept: Array | None = None) -> Array:
+    def __call__(self, images: Array, dropout_mask: Array | None = None) -> Array:
         """Forward pass.
 
         Args:
           images: [..., 16, 16] float32.
-          kept: [192] bool, the outputs of H2 that dropout keeps; None keeps all, unscaled.
+          dropout_mask: [192] bool, the outputs of H2 that dropout keeps; None keeps all, unscaled.
         """
         v = self.variant
-        squash = {"tanh": jnp.tanh, "relu": nn.relu}[v.activation]
+        activation = {"tanh": jnp.tanh, "relu": nn.relu}[v.activation]
         conv_init, dense_init = _initializers(v.init)
 
         def conv(planes: int) -> nn.Conv:
@@ -48,20 +48,20 @@ class Network(nn.Module):
 
         # H1: 12 planes of 8×8; weights are shared over a plane, each unit has its own bias. 1,068 parameters.
         x = conv(12)(_pad(images[..., None]))
-        x = squash(x + self.param("bias1", nn.initializers.zeros, (8, 8, 12)))
+        x = activation(x + self.param("bias1", nn.initializers.zeros, (8, 8, 12)))
 
         # H2: 12 planes of 4×4 in three groups of four, each reading eight of the twelve H1 planes. 2,592.
         x = _pad(x)
         groups = (x[..., 0:8], x[..., 4:12], jnp.concatenate((x[..., 0:4], x[..., 8:12]), axis=-1))
         x = jnp.concatenate([conv(4)(group) for group in groups], axis=-1)
-        x = squash(x + self.param("bias2", nn.initializers.zeros, (4, 4, 12)))
+        x = activation(x + self.param("bias2", nn.initializers.zeros, (4, 4, 12)))
         x = x.reshape((*x.shape[:-3], H2_OUTPUTS))
-        if kept is not None:
-            x = jnp.where(kept, x / (1.0 - v.dropout), 0.0)
+        if dropout_mask is not None:
+            x = jnp.where(dropout_mask, x / (1.0 - v.dropout), 0.0)
 
         # H3: 30 units, fully connected. 5,790.
         x = nn.Dense(30, use_bias=False, kernel_init=dense_init)(x)
-        x = squash(x + self.param("bias3", nn.initializers.zeros, (30,)))
+        x = activation(x + self.param("bias3", nn.initializers.zeros, (30,)))
 
         # Output: ten units. 310.
         x = nn.Dense(10, use_bias=False, kernel_init=dense_init)(x)
@@ -69,9 +69,9 @@ class Network(nn.Module):
         return jnp.tanh(x) if v.output == "tanh" else x
 
 
-def outputs(variant: Variant, params: Params, images: Array, kept: Array | None = None) -> Array:
-    """The network's answer: images [..., 16, 16] to outputs [..., 10]. `kept`: see `Network`."""
-    return cast(Array, Network(variant).apply({"params": params}, images, kept))
+def outputs(variant: Variant, params: Params, images: Array, dropout_mask: Array | None = None) -> Array:
+    """The network's answer: images [..., 16, 16] to outputs [..., 10]. `dropout_mask`: see `Network`."""
+    return cast(Array, Network(variant).apply({"params": params}, images, dropout_mask))
 
 
 def _pad(planes: Array) -> Array:

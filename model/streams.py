@@ -41,7 +41,7 @@ def draw_shift(key: Array, step: Array, largest: int) -> Array:
     return (bits % (2 * largest + 1)).astype(jnp.int32) - largest
 
 
-def draw_kept(key: Array, step: Array, rate: float) -> Array:
+def draw_dropout_mask(key: Array, step: Array, rate: float) -> Array:
     """Outputs of H2 that dropout keeps at a step.
 
     Args:

@@ -10,7 +10,7 @@ from jax import Array
 
 from model.network import Network, Params, outputs
 from model.objective import loss, predictions
-from model.streams import draw_kept, draw_shift, epoch_key, stream_key
+from model.streams import draw_dropout_mask, draw_shift, epoch_key, stream_key
 from model.variants import Variant
 
 EVALUATION_BATCH = 256
@@ -77,7 +77,7 @@ def update(
     label: Array,
     learning_rate: Array,
     shift: Array | None,
-    kept: Array | None,
+    dropout_mask: Array | None,
 ) -> ReplicaState:
     """Present one digit and change the weights.
 
@@ -88,13 +88,13 @@ def update(
       label: [] int32 in 0..9.
       learning_rate: [] float32.
       shift: [2] int32, rows and columns to roll the image by; None for none.
-      kept: [192] bool, outputs of H2 that dropout keeps; None for all.
+      dropout_mask: [192] bool, outputs of H2 that dropout keeps; None for all.
     """
     if shift is not None:
         image = jnp.roll(image, shift, axis=(0, 1))
 
     def objective(params: Params) -> Array:
-        return loss(variant.objective, outputs(variant, params, image, kept), label)
+        return loss(variant.objective, outputs(variant, params, image, dropout_mask), label)
 
     gradient = jax.grad(objective)(state.params)
     direction, optimizer_state = optimizer(variant).update(gradient, state.optimizer, state.params)
@@ -127,8 +127,8 @@ def train_epoch(
     def step(state: ReplicaState, example: tuple[Array, Array, Array, Array]) -> tuple[ReplicaState, None]:
         number, image, label, rate = example
         shift = draw_shift(shift_key, number, variant.shift) if variant.shift else None
-        kept = draw_kept(dropout_key, number, variant.dropout) if variant.dropout else None
-        return update(variant, state, image, label, rate, shift, kept), None
+        dropout_mask = draw_dropout_mask(dropout_key, number, variant.dropout) if variant.dropout else None
+        return update(variant, state, image, label, rate, shift, dropout_mask), None
 
     numbers = jnp.arange(images.shape[0], dtype=jnp.int32)
     return jax.lax.scan(step, state, (numbers, images, labels, rates))[0]

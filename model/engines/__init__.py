@@ -1,13 +1,17 @@
-"""What an engine promises, and the table of engines.
+"""The engine interface and the registry of engines. Standard library only; no engine is imported here.
 
-An engine trains and evaluates many replicas at once. All engines share one canonical state, a
-`model.training.ReplicaState` whose leaves carry a leading replica axis, so that initialisation, checkpoints
-and results are written once. `vmap` is the definition of correct; every other engine is a faster spelling of
-the same two functions, held to it by ``tests/model/test_engines.py``. This file loads no engine.
+An engine trains and evaluates many replicas at once. All engines share one state format, a
+`model.training.ReplicaState` whose leaves have a leading replica axis, so that initialisation, checkpoints
+and results do not depend on the engine. `vmap` is the reference implementation; every other engine is an
+optimised implementation of the same functions, verified against it by ``tests/model/test_engines.py``.
+
+To add an engine: one line in `ENGINES`, a module of that name in this package, and the contract test.
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Literal, Protocol, cast
 
 from model.names import nearest
 from model.variants import Variant
@@ -17,12 +21,17 @@ if TYPE_CHECKING:
 
     from model.training import Evaluation, Params, ReplicaState
 
+Platform = Literal["cpu", "gpu", "tpu"]  # as JAX names its back ends
+
 
 class Engine(Protocol):
-    """Two pure functions over replicas, and what they can serve. Engines are modules."""
+    """The functions that an engine's module provides. All are pure; R is any number of replicas from 1."""
 
     def unsupported(self, variant: Variant | None = None) -> str | None:
-        """Why this engine cannot serve here (or cannot serve a variant); None when it can."""
+        """Why this engine cannot run on this machine, or cannot train `variant`, in one line; None if it can."""
+
+    def init(self, variant: Variant, seeds: "np.ndarray") -> "ReplicaState":
+        """Untrained replicas, bit for bit the same in every engine: `model.engines.initial.init`."""
 
     def train_epoch(
         self,
@@ -32,49 +41,82 @@ class Engine(Protocol):
         labels: "np.ndarray",
         epoch: int,
     ) -> "ReplicaState":
-        """One epoch of every replica.
+        """Train every replica for one epoch.
 
         Args:
-          variant: decides the mathematics.
-          states: leaves [R, …]; R is any number from 1.
-          images: [N, 16, 16] float32 in [-1, 1].
+          variant: activation, objective, optimizer and the other hyper-parameters.
+          states: leaves [R, …]; not modified.
+          images: [N, 16, 16] float32 in [-1, 1], in presentation order.
           labels: [N] int32 in 0..9.
           epoch: from 1.
+
+        Returns:
+          The states after N updates. A replica's bits depend neither on R nor on the other replicas.
         """
 
     def evaluate(
         self, variant: Variant, params: "Params", images: "np.ndarray", labels: "np.ndarray"
     ) -> "Evaluation":
-        """Score of every replica: loss [R], misses [R], predictions [R, N], as NumPy arrays."""
+        """Evaluate every replica on one split.
+
+        Args:
+          variant: as in `train_epoch`.
+          params: leaves [R, …].
+          images: [N, 16, 16] float32.
+          labels: [N] int32.
+
+        Returns:
+          NumPy arrays: loss [R], misses [R], predictions [R, N].
+        """
 
 
-NARROWEST_BLOCK = 16
-_REPLICA_BYTES = (
-    16 * 2**20
-)  # of an accelerator's memory, with optimiser, scores and what XLA keeps beside them
+@dataclass(frozen=True)
+class EngineInfo:
+    """What is known of an engine without importing it."""
 
-ENGINES: dict[str, str] = {
-    "lanes": "replicas in the lanes of a processor's vectors, in C++: the fast one on a CPU",
-    "vmap": "jax.vmap of the one-replica program, on any device: the definition of correct",
-}
+    description: str
+    platforms: tuple[Platform, ...]  # where engine "auto" selects it
+    width: Callable[[int], int]  # replicas per shard that fill a device with this many bytes of memory
+
+
+CPU_WIDTH = 16  # replicas: one vector register of each, and short intervals between checkpoints
+_REPLICA_BYTES = 16 * 2**20  # accelerator memory per replica in `vmap`: state, outputs, temporaries
 
 
 def block_width(memory: int) -> int:
-    """Replicas that an accelerator trains at once: a power of two that fills half its memory at most.
+    """Replicas that `vmap` trains at once on an accelerator: a power of two that fills at most half its memory.
 
-    It depends on nothing else, so that a seed's bits depend on no neighbour.
+    It depends on nothing else, so that a replica's bits do not depend on the other replicas.
 
     Args:
-      memory: bytes.
+      memory: bytes; 0 if unknown, which gives the smallest width.
     """
-    return max(NARROWEST_BLOCK, 2 ** ((memory // (2 * _REPLICA_BYTES)).bit_length() - 1))
+    return max(CPU_WIDTH, 2 ** ((memory // (2 * _REPLICA_BYTES)).bit_length() - 1))
+
+
+# In order of preference: "auto" selects the first engine that lists the platform and supports the variant.
+ENGINES: dict[str, EngineInfo] = {
+    "lanes": EngineInfo("C++ for CPUs, replicas in SIMD lanes", ("cpu",), lambda memory: CPU_WIDTH),
+    "vmap": EngineInfo("jax.vmap, any device, reference implementation", ("cpu", "gpu", "tpu"), block_width),
+}
+
+
+def preferred_width(platform: Platform, memory: int) -> int:
+    """Replicas per shard that fill a device under engine "auto".
+
+    Args:
+      platform: the device's.
+      memory: bytes of one device.
+    """
+    engine = next(e for e in ENGINES.values() if platform in e.platforms)
+    return engine.width(memory)
 
 
 def load_engine(name: str) -> Engine:
-    """The engine's module.
+    """Import an engine.
 
     Raises:
-      ValueError: unknown name, with the nearest one.
+      ValueError: unknown name; the message suggests the nearest one.
     """
     if name not in ENGINES:
         raise ValueError(f"unknown engine {name!r}{nearest(name, ENGINES)}")
@@ -82,24 +124,29 @@ def load_engine(name: str) -> Engine:
 
 
 def choose(name: str, variant: Variant, platform: str) -> tuple[str, str | None]:
-    """Which engine trains a variant here.
+    """Select the engine that trains a variant on this machine.
 
     Args:
-      name: an engine's name, or "auto": the fastest that can serve.
-      variant: what is to be trained.
-      platform: of the device at hand: "cpu", "gpu" or "tpu".
+      name: an engine's name, or "auto": the fastest engine that supports the variant.
+      variant: the variant to train.
+      platform: "cpu", "gpu" or "tpu".
 
     Returns:
-      The engine's name, and with "auto" one line on why a faster one was passed over, if so.
+      The engine's name, and with "auto" one line on why a faster engine was not selected, if so.
 
     Raises:
-      ValueError: unknown name, or the engine asked for cannot serve.
+      ValueError: unknown name, or the named engine does not support the variant on this machine.
     """
     if name != "auto":
         if reason := load_engine(name).unsupported(variant):
             raise ValueError(f"engine {name!r} cannot train {variant.name} here: {reason}")
         return name, None
-    if platform != "cpu":
-        return "vmap", None
-    reason = load_engine("lanes").unsupported(variant)
-    return ("vmap", f"engine 'lanes' cannot serve here, 'vmap' does: {reason}") if reason else ("lanes", None)
+    skipped = None
+    for candidate, engine in ENGINES.items():
+        if platform not in engine.platforms:
+            continue
+        reason = load_engine(candidate).unsupported(variant)
+        if reason is None:
+            return candidate, skipped and f"{skipped}; using {candidate!r}"
+        skipped = skipped or f"engine {candidate!r} is not available: {reason}"
+    raise ValueError(f"no engine trains {variant.name} on {platform}: {skipped}")

@@ -246,9 +246,9 @@ def info(root: RootOption = "results") -> None:
     libraries = ("jax", "flax", "optax", "ray", "tensorflow-datasets", "pandas", "pyarrow")
     print(f"libraries        {', '.join(f'{name} {version(name)}' for name in libraries)}")
     print(f"devices          {len(jax.devices())} × {device_kind()}")
-    for name, about in ENGINES.items():
+    for name, engine in ENGINES.items():
         reason = load_engine(name).unsupported()
-        print(f"engine {name:10s}{f'missing: {reason}' if reason else about}")
+        print(f"engine {name:10s}{f'missing: {reason}' if reason else engine.description}")
     for name, entry in DATASETS.items():
         print(f"data {name:12s}{import_module(entry.loader).found(DatasetOptions(name))}")
     print(f"results          {root if '://' in root else Path(root).absolute()}")

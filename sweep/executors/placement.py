@@ -5,13 +5,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from model.engines import block_width
+from model.engines import CPU_WIDTH, preferred_width
 from sweep.spec.plan import Shard
 
 Device = Literal["tpu", "gpu", "cpu"]
 FASTEST_FIRST: tuple[Device, ...] = ("tpu", "gpu", "cpu")
 RESOURCE = {"tpu": "TPU", "gpu": "GPU", "cpu": "CPU"}  # as Ray calls them
-CPU_WIDTH = 16  # seeds: a vector of replicas in each register, and checkpoints that are soon written
 
 # Memory of one chip or card, by Ray's name of it.
 _GIGABYTES = {"TPU-V4": 32, "TPU-V5P": 95, "TPU-V5LITEPOD": 16, "TPU-V6E": 32}
@@ -69,11 +68,9 @@ class Fleet:
         return sorted(others, key=lambda n: FASTEST_FIRST.index(n.device))
 
     def width(self, device: Device) -> int:
-        """Seeds of a shard that fill a device of a kind: by its memory, and on a core by its registers."""
-        if device == "cpu":
-            return CPU_WIDTH
+        """Seeds of a shard that fill a device of a kind: what its engine prefers."""
         memory = [node.gigabytes for node in self.nodes if node.device == device]
-        return block_width(int(min(memory, default=_SMALLEST_GIGABYTES) * 10**9))
+        return preferred_width(device, int(min(memory, default=_SMALLEST_GIGABYTES) * 10**9))
 
 
 def to_come(config: Mapping[str, Any]) -> dict[str, float]:

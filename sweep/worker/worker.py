@@ -15,7 +15,7 @@ import jax
 import numpy as np
 import pandas  # noqa: F401  # pyarrow loads it at the first table, in the middle of a shard
 
-from model.engines import Engine, choose, load_engine, vmap
+from model.engines import Engine, choose, load_engine
 from model.training import Evaluation, ReplicaState, learning_rates
 from sweep.messages import Digits, Finished, Progress, Started
 from sweep.provenance import code_id
@@ -55,7 +55,7 @@ def run_shard(
     variant = shard.cell.variant
     engine, remark = choose(engine, variant, jax.default_backend())
     runner = load_engine(engine)
-    states = vmap.init(variant, np.array(shard.seeds, np.uint32))
+    states = runner.init(variant, np.array(shard.seeds, np.uint32))
     at = checkpoint.load(resume_from, states, shard.name) if resume_from else None
     epoch, states, rows = at or Checkpoint(0, states, [])
     yield Started(epoch, engine, device_kind(), remark, environment())

@@ -14,13 +14,15 @@ GROUPS = ([0, 1, 2, 3, 4, 5, 6, 7], [4, 5, 6, 7, 8, 9, 10, 11], [0, 1, 2, 3, 8, 
 Tree = dict[str, Any]
 
 
-def outputs(variant: Variant, params: Tree, image: np.ndarray, kept: np.ndarray | None = None) -> np.ndarray:
-    """Ten outputs of one replica. image: [16, 16]; kept: [192] bool or None."""
+def outputs(
+    variant: Variant, params: Tree, image: np.ndarray, dropout_mask: np.ndarray | None = None
+) -> np.ndarray:
+    """Ten outputs of one replica. image: [16, 16]; dropout_mask: [192] bool or None."""
     p = {
         name: np.asarray(leaf["kernel"] if isinstance(leaf, dict) else leaf, np.float64)
         for name, leaf in params.items()
     }
-    squash = np.tanh if variant.activation == "tanh" else lambda x: np.maximum(x, 0.0)
+    activation = np.tanh if variant.activation == "tanh" else lambda x: np.maximum(x, 0.0)
     image = np.asarray(image, np.float64)
 
     padded = np.full((20, 20), -1.0)
@@ -29,19 +31,19 @@ def outputs(variant: Variant, params: Tree, image: np.ndarray, kept: np.ndarray 
     for y in range(8):
         for x in range(8):
             patch = padded[2 * y : 2 * y + 5, 2 * x : 2 * x + 5, None]
-            h1[2 + y, 2 + x] = squash((patch * p["Conv_0"][:, :, 0]).sum((0, 1)) + p["bias1"][y, x])
+            h1[2 + y, 2 + x] = activation((patch * p["Conv_0"][:, :, 0]).sum((0, 1)) + p["bias1"][y, x])
 
     h2 = np.empty((4, 4, 12))
     for y in range(4):
         for x in range(4):
             patch = h1[2 * y : 2 * y + 5, 2 * x : 2 * x + 5]
             sums = [np.tensordot(patch[:, :, reads], p[f"Conv_{g + 1}"], 3) for g, reads in enumerate(GROUPS)]
-            h2[y, x] = squash(np.concatenate(sums) + p["bias2"][y, x])
+            h2[y, x] = activation(np.concatenate(sums) + p["bias2"][y, x])
     flat = h2.reshape(192)
-    if kept is not None:
-        flat = np.where(kept, flat / (1 - variant.dropout), 0.0)
+    if dropout_mask is not None:
+        flat = np.where(dropout_mask, flat / (1 - variant.dropout), 0.0)
 
-    h3 = squash(flat @ p["Dense_0"] + p["bias3"])
+    h3 = activation(flat @ p["Dense_0"] + p["bias3"])
     out = h3 @ p["Dense_1"] + p["bias4"]
     return np.tanh(out) if variant.output == "tanh" else out
 
@@ -60,7 +62,7 @@ def derivative(
     index: tuple[int, ...],
     image: np.ndarray,
     label: int,
-    kept: np.ndarray | None = None,
+    dropout_mask: np.ndarray | None = None,
     step: float = 1e-5,
 ) -> float:
     """Derivative of the loss by one parameter, e.g. path ("Conv_0", "kernel"), index (0, 0, 0, 3)."""
@@ -73,6 +75,6 @@ def derivative(
         tensor = np.array(place[path[-1]], np.float64)
         tensor[index] += change
         place[path[-1]] = tensor
-        return loss(variant, outputs(variant, moved, image, kept), label)
+        return loss(variant, outputs(variant, moved, image, dropout_mask), label)
 
     return (at(step) - at(-step)) / (2 * step)

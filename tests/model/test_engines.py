@@ -1,7 +1,10 @@
 """The contract: every engine is the same mathematics, and a replica knows nothing of its neighbours."""
 
 import os
+import subprocess
+import sys
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import jax
@@ -11,9 +14,9 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from model.engines import ENGINES, lanes, load_engine, vmap
+from model.engines import ENGINES, EngineInfo, choose, lanes, load_engine, preferred_width, vmap
 from model.engines.lanes import library
-from model.streams import draw_kept, draw_shift, epoch_key
+from model.streams import draw_dropout_mask, draw_shift, epoch_key
 from model.training import ReplicaState, learning_rates
 from model.variants import RECIPES, VARIANTS, Variant, variant
 from tests.model import float64
@@ -32,10 +35,40 @@ def kernel(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> s
     return request.param
 
 
-def test_the_table_names_the_engines() -> None:
-    assert set(ENGINES) == {"vmap", "lanes"}
-    with pytest.raises(ValueError, match="did you mean 'lanes'"):
+def test_an_unknown_engine_is_an_error_that_names_the_nearest() -> None:
+    with pytest.raises(ValueError, match="unknown engine 'lane': did you mean 'lanes'"):
         load_engine("lane")
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_engines_provide_the_functions_of_the_protocol(name: str) -> None:
+    engine = load_engine(name)
+    for function in ("unsupported", "init", "train_epoch", "evaluate"):
+        assert callable(getattr(engine, function))
+
+
+def test_the_registry_needs_only_the_standard_library() -> None:
+    code = (
+        "import sys; from model.engines import ENGINES, preferred_width; preferred_width('cpu', 0); "
+        "print([m for m in ('jax', 'numpy', 'flax', 'ray') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_auto_selects_the_first_engine_that_supports_the_variant(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new engine takes part with its line in the registry alone."""
+    first = EngineInfo("a toy", ("tpu",), lambda memory: 1024)
+    monkeypatch.setattr("model.engines.ENGINES", {"toy": first, **ENGINES})
+    monkeypatch.setitem(sys.modules, "model.engines.toy", SimpleNamespace(unsupported=lambda v=None: None))
+    v = variant("base")
+    assert choose("auto", v, "tpu") == ("toy", None)
+    assert choose("auto", v, "gpu") == ("vmap", None)
+    assert preferred_width("tpu", 16 * 10**9) == 1024
+    monkeypatch.setitem(sys.modules, "model.engines.toy", SimpleNamespace(unsupported=lambda v: "no toys"))
+    assert choose("auto", v, "tpu") == ("vmap", "engine 'toy' is not available: no toys; using 'vmap'")
+    with pytest.raises(ValueError, match="engine 'toy' cannot train base here: no toys"):
+        choose("toy", v, "tpu")
 
 
 # --- the same mathematics ------------------------------------------------------------------------------------
@@ -93,7 +126,7 @@ def test_gradients_agree_with_finite_differences_in_float64(
     rng = np.random.default_rng(0)
     for bias in ("bias1", "bias2", "bias3"):  # off the kink of ReLU, where a difference is no derivative
         before.params[bias] += rng.normal(0, 0.05, before.params[bias].shape).astype(np.float32)
-    kept = np.asarray(draw_kept(epoch_key(np.uint32(7), "dropout", 1), 0, v.dropout))
+    dropout_mask = np.asarray(draw_dropout_mask(epoch_key(np.uint32(7), "dropout", 1), 0, v.dropout))
     gradient = gradients(lanes, v, before, digits)
     params = jax.tree.map(lambda leaf: np.asarray(leaf)[0], before.params)
     for (path, _), leaf in zip(jax.tree.leaves_with_path(params), gradient, strict=True):
@@ -103,7 +136,7 @@ def test_gradients_agree_with_finite_differences_in_float64(
         for place in places:
             index = np.unravel_index(place, leaf[0].shape)
             expected = float64.derivative(
-                v, params, names, index, images[0], int(labels[0]), kept if v.dropout else None
+                v, params, names, index, images[0], int(labels[0]), dropout_mask if v.dropout else None
             )
             assert abs(leaf[0][index] - expected) <= 3e-6 * np.abs(leaf[0]).max(), (names, index)
 
@@ -216,12 +249,12 @@ def test_draws_are_those_of_streams_bit_for_bit(
     for fastest in range(len(library.kernels())):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(library, "chosen_kernel", lambda fastest=fastest: fastest)
-            shifts, kept = lanes.draws(v, np.array(seeds, np.uint32), epoch, step)
+            shifts, dropout_mask = lanes.draws(v, np.array(seeds, np.uint32), epoch, step)
         for i, seed in enumerate(np.array(seeds, np.uint32)):
             expected = draw_shift(epoch_key(seed, "shift", epoch), np.int32(step), shift)
             np.testing.assert_array_equal(shifts[i], expected)
             np.testing.assert_array_equal(
-                kept[i], draw_kept(epoch_key(seed, "dropout", epoch), np.int32(step), rate)
+                dropout_mask[i], draw_dropout_mask(epoch_key(seed, "dropout", epoch), np.int32(step), rate)
             )
 
 

@@ -116,7 +116,7 @@ def test_without_a_compiler_vmap_serves(bare: Callable[..., subprocess.Completed
     )
     name, remark = bare("-c", program).stdout.splitlines()
     assert name == "vmap"
-    assert "'lanes' cannot serve here, 'vmap' does: the native library was not built" in remark
+    assert "'lanes' is not available: the native library was not built" in remark
     assert "install g++ or clang++" in remark
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from model.streams import draw_kept, draw_shift, drop_threshold, epoch_key, stream_key
+from model.streams import draw_dropout_mask, draw_shift, drop_threshold, epoch_key, stream_key
 
 seeds = st.integers(0, 2**32 - 1).map(np.uint32)
 
@@ -42,8 +42,8 @@ def test_draws_are_threefry_of_the_counters(seed: np.uint32, epoch: int, step: i
 
     shift = draw_shift(epoch_key(seed, "shift", jnp.int32(epoch)), jnp.int32(step), 3)
     assert shift.tolist() == [bits(1, i) % 7 - 3 for i in (0, 1)]
-    kept = draw_kept(epoch_key(seed, "dropout", jnp.int32(epoch)), jnp.int32(step), 0.25)
-    assert kept.tolist() == [bits(2, i) >= 2**30 for i in range(192)]
+    dropout_mask = draw_dropout_mask(epoch_key(seed, "dropout", jnp.int32(epoch)), jnp.int32(step), 0.25)
+    assert dropout_mask.tolist() == [bits(2, i) >= 2**30 for i in range(192)]
 
 
 def test_streams_epochs_and_seeds_have_keys_of_their_own() -> None:
@@ -70,16 +70,16 @@ def test_each_shift_is_as_likely_as_the_next(largest: int) -> None:
 @pytest.mark.parametrize("rate", [0.01, 0.25, 0.9])
 def test_units_are_dropped_at_the_rate_asked_for(rate: float) -> None:
     key = epoch_key(np.uint32(6), "dropout", 1)
-    kept = np.asarray(jax.vmap(lambda step: draw_kept(key, step, rate))(jnp.arange(2000)))
-    dropped = int((~kept).sum())
-    assert stats.binomtest(dropped, kept.size, rate).pvalue > 1e-4
-    by_unit = (~kept).sum(axis=0)
+    dropout_mask = np.asarray(jax.vmap(lambda step: draw_dropout_mask(key, step, rate))(jnp.arange(2000)))
+    dropped = int((~dropout_mask).sum())
+    assert stats.binomtest(dropped, dropout_mask.size, rate).pvalue > 1e-4
+    by_unit = (~dropout_mask).sum(axis=0)
     assert (
         stats.chisquare(by_unit).pvalue > 1e-4 or rate == 0.9
-    )  # 0.9: not a chi-square's large numbers of kept
-    assert stats.chisquare(kept.sum(axis=0)).pvalue > 1e-4 or rate != 0.9
+    )  # 0.9: too few kept units for a chi-square test
+    assert stats.chisquare(dropout_mask.sum(axis=0)).pvalue > 1e-4 or rate != 0.9
 
 
 def test_nothing_is_dropped_at_rate_zero() -> None:
     assert drop_threshold(0.0) == 0
-    assert draw_kept(epoch_key(np.uint32(6), "dropout", 1), 0, 0.0).all()
+    assert draw_dropout_mask(epoch_key(np.uint32(6), "dropout", 1), 0, 0.0).all()

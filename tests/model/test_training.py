@@ -103,8 +103,10 @@ def test_an_update_steps_down_the_gradient(case: str, digits: Any) -> None:
     v = variant("base", **UPDATES[case])
     state, (image, label) = a_replica(v), (digits[0][0], int(digits[1][0]))
     shift = jnp.array([2, -1]) if v.shift else None
-    kept = np.arange(192) % 5 != 0 if v.dropout else None
-    after = jax.jit(training.update, static_argnums=0)(v, state, image, label, jnp.float32(8.0), shift, kept)
+    dropout_mask = np.arange(192) % 5 != 0 if v.dropout else None
+    after = jax.jit(training.update, static_argnums=0)(
+        v, state, image, label, jnp.float32(8.0), shift, dropout_mask
+    )
     rolled = np.roll(image, (2, -1), (0, 1)) if v.shift else image
     rng = np.random.default_rng(2)
     paths = jax.tree.leaves_with_path(state.params)
@@ -113,7 +115,7 @@ def test_an_update_steps_down_the_gradient(case: str, digits: Any) -> None:
         names = tuple(entry.key for entry in path)
         for place in (int(np.abs(gradient).argmax()), int(rng.integers(gradient.size))):
             index = np.unravel_index(place, gradient.shape)
-            expected = float64.derivative(v, state.params, names, index, rolled, label, kept)
+            expected = float64.derivative(v, state.params, names, index, rolled, label, dropout_mask)
             rounding = 1e-7 * np.abs(old).max()
             assert abs(gradient[index] - expected) <= 5e-6 * np.abs(gradient).max() + rounding, (names, index)
     assert after.seed == state.seed
@@ -121,7 +123,7 @@ def test_an_update_steps_down_the_gradient(case: str, digits: Any) -> None:
 
 def test_an_epoch_is_its_updates_in_order(digits: Any) -> None:
     """With the draws of `streams`: whoever repeats a step by hand gets the same weights."""
-    from model.streams import draw_kept, draw_shift, epoch_key
+    from model.streams import draw_dropout_mask, draw_shift, epoch_key
 
     v, (images, labels) = variant("dropout"), (digits[0][:3], digits[1][:3])
     state = a_replica(v)
@@ -130,8 +132,8 @@ def test_an_epoch_is_its_updates_in_order(digits: Any) -> None:
     update = jax.jit(training.update, static_argnums=0)
     for step in range(3):
         shift = draw_shift(epoch_key(state.seed, "shift", 4), step, v.shift)
-        kept = draw_kept(epoch_key(state.seed, "dropout", 4), step, v.dropout)
-        state = update(v, state, images[step], labels[step], rates_[step], shift, kept)
+        dropout_mask = draw_dropout_mask(epoch_key(state.seed, "dropout", 4), step, v.dropout)
+        state = update(v, state, images[step], labels[step], rates_[step], shift, dropout_mask)
     for a, b in zip(jax.tree.leaves(whole), jax.tree.leaves(state), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
 

@@ -16,10 +16,13 @@ import numpy as np
 import optax
 
 from model import training
+from model.engines.initial import init
 from model.engines.lanes import library
 from model.streams import Stream, drop_threshold, epoch_key
 from model.training import Evaluation, Params, ReplicaState
 from model.variants import Variant
+
+__all__ = ["THREADS", "draws", "evaluate", "init", "threads", "train_epoch", "unsupported"]
 
 THREADS = "LECUN1989_THREADS"  # environment: cores that a call uses, 1 unless set
 

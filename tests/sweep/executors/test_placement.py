@@ -6,9 +6,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.engines import block_width
+from model.engines import CPU_WIDTH, block_width
 from model.variants import variant
-from sweep.executors.placement import CPU_WIDTH, Fleet, Node, bite, join, merged, to_come
+from sweep.executors.placement import Fleet, Node, bite, join, merged, to_come
 from sweep.spec.plan import Cell, Shard, plan
 
 CELLS = [Cell(variant(name), "mnist", "0" * 64) for name in ("base", "softmax")]

@@ -1,0 +1,33 @@
+"""Initial replicas, shared by all engines: a seed starts from the same bits in each of them."""
+
+from collections.abc import Callable
+from functools import cache, partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from model import training
+from model.engines.blocks import in_blocks
+from model.training import ReplicaState
+from model.variants import Variant
+
+
+def init(variant: Variant, seeds: np.ndarray) -> ReplicaState:
+    """Untrained replicas.
+
+    Args:
+      variant: initialisation, output bias and optimizer.
+      seeds: [R] uint32.
+
+    Returns:
+      States with leaves [R, …].
+    """
+    return in_blocks(_init_program(variant), jnp.asarray(seeds, jnp.uint32))
+
+
+@cache
+def _init_program(variant: Variant) -> Callable[[jax.Array], ReplicaState]:
+    # XLA's CPU back end needs four seconds to optimise this program, which then runs for a millisecond.
+    options = {"xla_backend_optimization_level": 0} if jax.default_backend() == "cpu" else None
+    return jax.jit(jax.vmap(partial(training.init, variant)), compiler_options=options)
