@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from model.variants import variant
-from sweep.spec.plan import Cell, Shard
+from sweep.spec.shard import Cell, Shard
 from sweep.store.schema import FileMetadata
 from sweep.store.store import Store
 from sweep.worker.measure import Measured, epochs_table, labels_table

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from sweep.driver.driver import missing, train
 from sweep.messages import Finished, Message, Progress, Started
-from sweep.spec.plan import Shard
+from sweep.spec.shard import Shard
 from sweep.spec.spec import parse
 from sweep.store.schema import FileMetadata
 from sweep.store.store import Store

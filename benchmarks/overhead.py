@@ -13,7 +13,7 @@ import time
 from sweep.driver.driver import run
 from sweep.messages import Message, Observer
 from sweep.settings import Executor, Settings
-from sweep.spec.plan import Shard
+from sweep.spec.shard import Shard
 from sweep.spec.spec import SweepSpec, parse
 from sweep.store.store import Store
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 import pyarrow as pa
 
-from sweep.spec.plan import Shard
+from sweep.spec.shard import Shard
 from sweep.store.schema import FileMetadata
 
 

@@ -3,7 +3,8 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, reduce
+from operator import or_
 from typing import Any
 
 import pandas as pd
@@ -15,8 +16,9 @@ from sweep.analysis.runs import COLUMNS, Split, select
 from sweep.analysis.tables import TABLES
 from sweep.driver.driver import cells, recorded_sweeps
 from sweep.errors import StoreError
-from sweep.spec.plan import Cell
-from sweep.spec.spec import as_list, merged, parse_seeds
+from sweep.spec.seeds import SeedRanges
+from sweep.spec.shard import Cell
+from sweep.spec.spec import as_list
 from sweep.store.store import Store
 
 
@@ -82,22 +84,21 @@ class Selection:
         """What the recorded sweeps asked for, a row per cell, see `planned.asked`; None when filters narrow."""
         if any(self.filters.values()):
             return None
-        wanted: dict[Cell, list[list[range]]] = {}
+        wanted: dict[Cell, list[SeedRanges]] = {}
         for spec, datasets in recorded_sweeps(self.store).values():
             for cell in cells(spec, datasets):
                 wanted.setdefault(cell, []).append(spec.seed_ranges)
         failed = self.store.failed_seeds()
         rows = []
         for cell, sweeps in wanted.items():
-            seeds = [r for ranges in sweeps for r in ranges]
             rows.append(
                 {
                     "variant": cell.variant.name,
                     "variant_digest": cell.variant.digest[:8],
                     "dataset": cell.dataset,
                     "dataset_digest": cell.dataset_digest[:8],
-                    "n_requested": sum(map(len, merged(seeds))),
-                    "n_failed": sum(map(len, failed.get(cell.folder, []))),
+                    "n_requested": len(reduce(or_, sweeps)),
+                    "n_failed": len(failed.get(cell.folder, SeedRanges())),
                     "look_no": len(sweeps),
                 }
             )
@@ -115,7 +116,7 @@ class Selection:
         names: dict[str, Any] = {
             key: _variants(value) if key == "variants" else as_list(value) for key, value in given.items()
         }
-        return select(frame, seeds=parse_seeds(seeds) if seeds is not None else None, **names)
+        return select(frame, seeds=SeedRanges.parse(seeds) if seeds is not None else None, **names)
 
 
 def _variants(text: str) -> list[str]:

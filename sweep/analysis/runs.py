@@ -14,6 +14,7 @@ import pandas as pd
 
 from model.names import nearest
 from model.variants import RECIPES, VARIANTS
+from sweep.spec.seeds import SeedRanges
 from sweep.store.schema import DIVERGED
 
 Split = Literal["train", "test"]
@@ -186,7 +187,7 @@ def select(
     datasets: Sequence[str] | None = None,
     recipes: Sequence[str] | None = None,
     engines: Sequence[str] | None = None,
-    seeds: Iterable[range] | None = None,
+    seeds: SeedRanges | None = None,
     epoch: int | None = None,
 ) -> pd.DataFrame:
     """The rows asked for, of epochs or of labels; None keeps all.
@@ -197,7 +198,7 @@ def select(
       datasets: names as in tables, or their digests; * matches anything.
       recipes: names.
       engines: names.
-      seeds: ranges of seeds.
+      seeds: only these.
       epoch: from 1.
 
     Raises:
@@ -225,11 +226,10 @@ def select(
                 keep |= chosen["dataset_digest"].isin(list(wanted))
             chosen = _not_empty(chosen[keep], f"{column} {', '.join(wanted)}")
     if seeds is not None:
-        ranges = list(seeds)
         inside = np.zeros(len(chosen), bool)
-        for r in ranges:
+        for r in seeds.ranges:
             inside |= chosen["seed"].between(r.start, r.stop - 1).to_numpy()
-        chosen = _not_empty(chosen[inside], f"seeds {', '.join(f'{r.start}:{r.stop}' for r in ranges)}")
+        chosen = _not_empty(chosen[inside], f"seeds {seeds}")
     if epoch is not None:
         chosen = _not_empty(chosen[chosen["epoch"] == epoch], f"epoch {epoch}")
     return chosen

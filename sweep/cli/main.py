@@ -105,7 +105,7 @@ def run(
     store = Store(root)
     if dry_run:
         recorded = store.sweeps().get(sweep_name(wanted), {}).get("datasets") if store.exists else None
-        runs = len(list(wanted.cells())) * sum(map(len, wanted.seed_ranges))
+        runs = len(list(wanted.cells())) * len(wanted.seed_ranges)
         for cell, options in wanted.cells():
             print(f"{cell.name} on {options.name}: seeds {wanted.seeds}, {cell.epochs} epochs")
         left = sum(len(s.seeds) for s in missing(wanted, store, recorded)) if recorded else runs

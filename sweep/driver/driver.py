@@ -23,7 +23,8 @@ from sweep.messages import (
     Started,
 )
 from sweep.settings import Settings
-from sweep.spec.plan import Cell, Shard, plan
+from sweep.spec.plan import plan
+from sweep.spec.shard import Cell, Shard
 from sweep.spec.spec import SweepSpec, dataset_label, parse
 from sweep.store import lease
 from sweep.store.store import Store
@@ -151,7 +152,7 @@ def recorded_sweeps(store: Store) -> dict[str, tuple[SweepSpec, dict[str, dict[s
 
 
 def _count(spec: SweepSpec) -> int:
-    return len(list(spec.cells())) * sum(map(len, spec.seed_ranges))
+    return len(list(spec.cells())) * len(spec.seed_ranges)
 
 
 def _load_datasets(

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from sweep.messages import Failed, Finished, Message, Note, Observer, Progress, Repartitioned, Started
-from sweep.spec.plan import Shard
+from sweep.spec.shard import Shard
 from sweep.store.store import Store
 
 LEVEL = "LECUN1989_LOG"  # environment: DEBUG, INFO (unless set), WARNING or ERROR

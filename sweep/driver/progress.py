@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.table import Table
 
 from sweep.messages import Failed, Finished, Message, Note, Observer, Progress, Repartitioned, Started
-from sweep.spec.plan import Shard
+from sweep.spec.shard import Shard
 
 PLAIN_SECONDS = 10.0
 

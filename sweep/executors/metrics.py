@@ -6,7 +6,7 @@ from statistics import fmean
 from ray.util.metrics import Counter, Gauge
 
 from sweep.messages import Failed, Finished, Message, Progress
-from sweep.spec.plan import Shard
+from sweep.spec.shard import Shard
 
 
 class Metrics:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from model.engines import CPU_WIDTH, preferred_width
-from sweep.spec.plan import Shard
+from sweep.spec.shard import Shard
 
 Device = Literal["tpu", "gpu", "cpu"]
 FASTEST_FIRST: tuple[Device, ...] = ("tpu", "gpu", "cpu")

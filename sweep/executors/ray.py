@@ -34,7 +34,7 @@ from sweep.executors.metrics import Metrics
 from sweep.executors.placement import Device, Fleet, Node, bite, join, merged, to_come
 from sweep.executors.retry import Attempt, Fault, after
 from sweep.messages import Digits, Message, Repartitioned
-from sweep.spec.plan import Shard
+from sweep.spec.shard import Shard
 
 LOOK_SECONDS = 5.0  # between two looks at which machines are there
 

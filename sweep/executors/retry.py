@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sweep.messages import Failed, Note, Repartitioned
-from sweep.spec.plan import Shard
+from sweep.spec.shard import Shard
 
 Fault = Literal["lost", "memory", "own"]
 """The worker or its machine went away; memory ran out; the shard raised an exception of its own."""

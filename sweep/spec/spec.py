@@ -5,7 +5,7 @@ import itertools
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import fields
 from importlib import resources
 from pathlib import Path
@@ -26,8 +26,8 @@ from data.options import DatasetOptions
 from model.names import nearest
 from model.variants import OVERRIDABLE, RECIPES, VARIANTS, Variant, variant
 from sweep.errors import SpecError
+from sweep.spec.seeds import SeedRanges
 
-MAX_SEED = 2**32 - 1  # a seed is a 32-bit word of the random streams' key
 MAX_RUNS = 10_000_000
 MAX_CELLS = 10_000  # variants × recipes × grid
 EngineName = Literal["auto", "vmap", "lanes"]
@@ -105,8 +105,7 @@ class SweepSpec(BaseModel):
         parts = seeds if isinstance(seeds, list | tuple) else [seeds]
         if not all(isinstance(part, int | str) for part in parts):
             raise ValueError("write 7, or 0:64 for seeds 0 to 63")
-        ranges = parse_seeds(",".join(map(str, parts)))
-        return ",".join(f"{r.start}:{r.stop}" for r in ranges)
+        return str(SeedRanges.parse(",".join(map(str, parts))))
 
     @field_validator("set", mode="before")
     @classmethod
@@ -123,15 +122,15 @@ class SweepSpec(BaseModel):
         wide = len(self.recipe) * len(self.variants) * math.prod(map(len, self.set.values()))
         if wide > MAX_CELLS:  # before the cells are looked at one by one
             raise ValueError(f"asks for {wide:,} combinations: at most {MAX_CELLS:,} fit one sweep")
-        runs = len(list(self.cells())) * sum(map(len, self.seed_ranges))
+        runs = len(list(self.cells())) * len(self.seed_ranges)
         if runs > MAX_RUNS:
             raise ValueError(f"asks for {runs:,} runs: at most {MAX_RUNS:,} fit one sweep")
         return self
 
     @property
-    def seed_ranges(self) -> list[range]:
-        """The seeds as disjoint ascending ranges."""
-        return parse_seeds(self.seeds)
+    def seed_ranges(self) -> SeedRanges:
+        """The seeds, parsed."""
+        return SeedRanges.parse(self.seeds)
 
     def cells(self) -> Iterator[tuple[Variant, DatasetOptions]]:
         """Every variant asked for, once, with its digits; duplicates by mathematics are dropped."""
@@ -149,38 +148,6 @@ class SweepSpec(BaseModel):
         """Eight hex digits over what is asked for, not over how it is run."""
         asked = self.model_dump(mode="json", exclude={"engine", "shard_width"})
         return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:8]
-
-
-def parse_seeds(text: str) -> list[range]:
-    """Seeds from "0:64", "7" or "0:16,100:110", as disjoint ascending ranges.
-
-    Raises:
-      ValueError: not of that form, empty, or beyond 2³² - 1.
-    """
-    ranges = []
-    for part in text.split(","):
-        match = re.fullmatch(r"\s*(\d+)\s*(?::\s*(\d+)\s*)?", part)
-        if not match:
-            raise ValueError(f"{part.strip()!r} is not a seed or a range: write 7, or 0:64 for seeds 0 to 63")
-        start = int(match[1])
-        stop = int(match[2]) if match[2] else start + 1
-        if stop <= start:
-            raise ValueError(f"'{start}:{stop}' holds no seed: the end must be above the start")
-        if stop - 1 > MAX_SEED:
-            raise ValueError(f"seed {stop - 1} is too large: seeds go up to {MAX_SEED}")
-        ranges.append(range(start, stop))
-    return merged(ranges)
-
-
-def merged(ranges: Iterable[range]) -> list[range]:
-    """The same seeds as disjoint ascending ranges."""
-    joined: list[range] = []
-    for r in sorted(ranges, key=lambda r: r.start):
-        if joined and r.start <= joined[-1].stop:
-            joined[-1] = range(joined[-1].start, max(joined[-1].stop, r.stop))
-        else:
-            joined.append(r)
-    return joined
 
 
 def presets() -> dict[str, str]:

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from sweep.driver.driver import sweep_name
 from sweep.errors import SpecError
-from sweep.spec.plan import Cell, Shard
+from sweep.spec.shard import Cell, Shard
 from sweep.spec.spec import parse
 from sweep.store.lease import FILE as LEASE
 from sweep.store.schema import (

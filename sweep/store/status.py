@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from sweep.driver.driver import cells, recorded_sweeps
-from sweep.spec.plan import intersect, subtract
+from sweep.spec.seeds import SeedRanges
 from sweep.store import lease
 from sweep.store.schema import DIVERGED
 from sweep.store.store import Store
@@ -34,25 +34,24 @@ def sweep_status(store: Store) -> dict[str, list[CellStatus]]:
         found[name] = []
         for cell in cells(spec, datasets):
             wanted = spec.seed_ranges
-            left = subtract(wanted, completed.get(cell.key, []))
-            running = [r for b in begun.get(cell.folder, []) for r in intersect(left, b)] if at_work else []
+            left = wanted - completed.get(cell.key, SeedRanges())
+            running = left & SeedRanges(begun.get(cell.folder, ())) if at_work else SeedRanges()
             epochs = sorted(store.checkpoint_epochs(cell.folder)) if running else []
-            count, missing = sum(map(len, wanted)), sum(map(len, left))
+            count, missing = len(wanted), len(left)
             here = gone[
                 (gone["variant_digest"] == cell.variant.digest[:8])
                 & (gone["dataset_digest"] == cell.dataset_digest[:8])
             ]
-            diverged = sum(any(seed in r for r in wanted) for seed in here["seed"])
-            under_way = sum(map(len, running))
+            diverged = sum(seed in wanted for seed in here["seed"])
             found[name].append(
                 CellStatus(
                     variant=cell.variant.name,
                     dataset=cell.dataset,
                     wanted=count,
                     done=count - missing,
-                    running=under_way,
+                    running=len(running),
                     epoch="–".join(map(str, dict.fromkeys([epochs[0], epochs[-1]]))) if epochs else "",
-                    missing=missing - under_way,
+                    missing=missing - len(running),
                     diverged=diverged,
                 )
             )

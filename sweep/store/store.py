@@ -30,7 +30,8 @@ import pyarrow.parquet as pq
 from pyarrow import fs
 
 from sweep.errors import StoreError, one_line
-from sweep.spec.plan import Shard, shard_name
+from sweep.spec.seeds import SeedRanges
+from sweep.spec.shard import Shard, shard_name
 from sweep.store.files import Files, files_at
 from sweep.store.reader import read_rows
 from sweep.store.schema import EPOCHS, LABELS, SCHEMA_VERSION, FileMetadata, NewerVersion
@@ -123,12 +124,12 @@ class Store:
         with ThreadPoolExecutor(16) as pool:
             return list(pool.map(self._read_metadata, sorted(names)))
 
-    def completed(self) -> dict[tuple[str, str], list[range]]:
+    def completed(self) -> dict[tuple[str, str], SeedRanges]:
         """Seeds stored, by cell key."""
         done: dict[tuple[str, str], list[range]] = defaultdict(list)
         for file in self.files:
             done[file.key].append(file.seeds)
-        return done
+        return {key: SeedRanges(ranges) for key, ranges in done.items()}
 
     def append(self, shard: Shard, epochs: pa.Table, labels: pa.Table, metadata: FileMetadata) -> None:
         """Store a finished shard and drop its checkpoint.
@@ -290,9 +291,9 @@ class Store:
         paths = [f"failures/{p}" for p in self._list("failures")]
         return {path: self._open(path).read().decode().splitlines()[0] for path in sorted(paths)}
 
-    def failed_seeds(self) -> dict[str, list[range]]:
+    def failed_seeds(self) -> dict[str, SeedRanges]:
         """Seeds of every failed shard, by cell folder."""
-        return self._shards("failures", ".txt")
+        return {folder: SeedRanges(seeds) for folder, seeds in self._shards("failures", ".txt").items()}
 
     # --- files ---
 

@@ -19,7 +19,7 @@ from model.engines import Engine, choose, load_engine
 from model.training import Evaluation, ReplicaState, learning_rates
 from sweep.messages import Digits, Finished, Progress, Started
 from sweep.provenance import code_id
-from sweep.spec.plan import Shard
+from sweep.spec.shard import Shard
 from sweep.store.schema import FileMetadata
 from sweep.worker import checkpoint
 from sweep.worker.checkpoint import Checkpoint

@@ -10,7 +10,8 @@ from model.variants import variant
 from sweep.driver.driver import cells, train
 from sweep.errors import StoreError
 from sweep.messages import Finished, Message, Observer
-from sweep.spec.plan import Shard
+from sweep.spec.seeds import SeedRanges
+from sweep.spec.shard import Shard
 from sweep.spec.spec import SweepSpec, parse
 from sweep.store.check import examine
 from sweep.store.schema import EPOCHS, LABELS
@@ -142,7 +143,7 @@ class History:
         self.ledger.finished = {
             (name, seed)
             for name, seed in self.ledger.finished
-            if any(seed in r for r in stored.get((variant(name, epochs=self.epochs).digest, DIGEST), []))
+            if seed in stored.get((variant(name, epochs=self.epochs).digest, DIGEST), SeedRanges())
         }
 
     def live(self) -> "History":
@@ -179,7 +180,7 @@ class History:
         whole = [
             finished
             for cell in cells(spec, self.datasets(spec))
-            for seeds in spec.seed_ranges
+            for seeds in spec.seed_ranges.ranges
             for finished in workers.train(Shard(cell, seeds), None, lambda: False)
             if isinstance(finished, Finished)
         ]

@@ -8,7 +8,7 @@ import numpy as np
 
 from sweep.executors.retry import Attempt, Fault, after
 from sweep.messages import Finished, Message, Progress, Started
-from sweep.spec.plan import Shard
+from sweep.spec.shard import Shard
 from sweep.store.schema import FileMetadata
 from sweep.worker import checkpoint
 from sweep.worker.checkpoint import Checkpoint

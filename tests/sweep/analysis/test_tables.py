@@ -11,6 +11,7 @@ from hypothesis import strategies as hs
 from rows import X200, A, B, C
 
 from sweep.analysis import tables
+from sweep.spec.seeds import SeedRanges
 
 BEST = [[100, 90, 82, 84], [98, 91, 79, 80], [103, 88, 85, 83]]
 
@@ -235,7 +236,7 @@ def test_select_by_every_filter():
     assert names(variants=["base", "base,*"]) == ["base", "base,epochs=4", "base@karpathy"]
     assert names(recipes=["karpathy"]) == ["base@karpathy"]
     assert names(datasets=["usps"]) == names(datasets=[rows.digest("usps")]) == ["base"]
-    assert set(tables.select(frame, seeds=[range(1, 2), range(2, 9)])["seed"]) == {1, 2}
+    assert set(tables.select(frame, seeds=SeedRanges.parse("1,2:9"))["seed"]) == {1, 2}
     assert set(tables.select(frame, epoch=3)["epoch"]) == {3}
     assert len(tables.select(frame, engines=["vmap"])) == len(tables.select(frame)) == len(frame)
 
@@ -246,7 +247,7 @@ def test_select_by_every_filter():
         ({"variants": ["sofmax"]}, "no finished run has variant 'sofmax': did you mean 'softmax'?"),
         ({"engines": ["lanes"]}, "no finished run has engine 'lanes': choose from vmap"),
         ({"datasets": ["minst"]}, "no finished run has dataset 'minst': did you mean 'mnist'?"),
-        ({"seeds": [range(90, 99)]}, "nothing is left after seeds 90:99"),
+        ({"seeds": SeedRanges.parse("90:99")}, "nothing is left after seeds 90:99"),
         ({"variants": ["base"], "recipes": ["karpathy"]}, "nothing is left after variant base"),
         ({"epoch": 40}, "nothing is left after epoch 40"),
     ],

@@ -36,7 +36,7 @@ def listing(folder: Path) -> dict[str, bytes]:
 WRONG = {
     "unknown variant": (["run", "--variants", "bas"], "did you mean 'base'"),
     "unknown recipe": (["run", "--recipe", "karpaty"], "did you mean 'karpathy'"),
-    "bad seed range": (["run", "--seeds", "5:2"], "holds no seed"),
+    "bad seed range": (["run", "--seeds", "5:2"], "empty range"),
     "seeds in words": (["run", "--seeds", "ten"], "0:64"),
     "negative learning rate": (["run", "--set", "learning_rate=-1"], "out of range"),
     "unknown hyper-parameter": (["run", "--set", "lerning_rate=1"], "did you mean 'learning_rate'"),

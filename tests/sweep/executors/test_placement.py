@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from model.engines import CPU_WIDTH, block_width
 from model.variants import variant
 from sweep.executors.placement import Fleet, Node, bite, join, merged, to_come
-from sweep.spec.plan import Cell, Shard, plan
+from sweep.spec.plan import plan
+from sweep.spec.seeds import SeedRanges
+from sweep.spec.shard import Cell, Shard
 
 CELLS = [Cell(variant(name), "mnist", "0" * 64) for name in ("base", "softmax")]
 HEAD = Node("head", {"CPU": 0})
@@ -19,7 +21,7 @@ TPU = Node("tpu", {"CPU": 112, "TPU": 8, "accelerator_type:TPU-V5LITEPOD": 1})
 
 
 def shards_of(stop, width=16):
-    return plan(CELLS, [range(stop)], {}, {}, width)
+    return plan(CELLS, SeedRanges([range(stop)]), {}, {}, width)
 
 
 def seeds(shards):

@@ -10,7 +10,7 @@ from sweep.driver import driver
 from sweep.executors.ray import _fault
 from sweep.executors.retry import CRASH_RETRIES, LONGEST_PAUSE, Attempt, after
 from sweep.messages import Failed, Note, Repartitioned
-from sweep.spec.plan import Cell, Shard
+from sweep.spec.shard import Cell, Shard
 from sweep.store.store import Store
 from tests.simulation import workers
 

@@ -1,10 +1,9 @@
 """A spec says exactly what was asked, or says in one line what is wrong."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from sweep.spec.spec import MAX_SEED, SpecError, dataset_label, parse, parse_seeds, presets, read_spec
+from sweep.spec.seeds import MAX_SEED
+from sweep.spec.spec import SpecError, dataset_label, parse, presets, read_spec
 
 
 def test_every_preset_is_a_spec():
@@ -31,14 +30,6 @@ def test_how_a_sweep_is_run_does_not_change_its_digest():
     assert one.digest != parse({"seeds": "0:9"}).digest
 
 
-@given(st.lists(st.tuples(st.integers(0, 300), st.integers(1, 50)), min_size=1, max_size=8))
-def test_seed_ranges_are_the_union_disjoint_and_ascending(parts):
-    ranges = parse_seeds(",".join(f"{start}:{start + size}" for start, size in parts))
-    seeds = [seed for r in ranges for seed in r]
-    assert seeds == sorted({s for start, size in parts for s in range(start, start + size)})
-    assert parse_seeds(",".join(f"{r.start}:{r.stop}" for r in ranges)) == ranges
-
-
 WRONG = {
     "unknown variant": ({"variants": "bas"}, "unknown variant 'bas': did you mean 'base'?"),
     "unknown recipe": ({"recipe": "flaxx"}, "did you mean 'flax'?"),
@@ -59,7 +50,7 @@ WRONG = {
     "no epoch": ({"set": {"epochs": 0}}, "out of range"),
     "dropout of one": ({"set": {"dropout": 1}}, "out of range"),
     "unknown init": ({"set": {"init": "papre"}}, "did you mean 'paper'?"),
-    "backward seeds": ({"seeds": "9:3"}, "holds no seed"),
+    "backward seeds": ({"seeds": "9:3"}, "empty range"),
     "words for seeds": ({"seeds": "many"}, "not a seed or a range"),
     "negative seeds": ({"seeds": "-1:4"}, "not a seed or a range"),
     "too large a seed": ({"seeds": str(MAX_SEED + 1)}, "too large"),

@@ -45,12 +45,7 @@ def test_pandas_reads_the_folder_as_it_is(root):
 
 def test_completed_seeds_and_metadata(root):
     store = Store(str(root))
-    assert sorted((r.start, r.stop) for ranges in store.completed().values() for r in ranges) == [
-        (0, 4),
-        (0, 4),
-        (4, 6),
-        (4, 6),
-    ]
+    assert list(map(str, store.completed().values())) == ["0:6", "0:6"]
     metadata = store.files[0].metadata
     assert metadata.variant["name"] == "base,epochs=3"
     assert metadata.dataset["n_train"] == 120

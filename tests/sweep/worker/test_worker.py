@@ -10,7 +10,7 @@ from data.options import DatasetOptions
 from model.engines import vmap
 from model.variants import variant
 from sweep.messages import Digits, Finished, Progress, Started
-from sweep.spec.plan import Cell, Shard
+from sweep.spec.shard import Cell, Shard
 from sweep.worker import checkpoint
 from sweep.worker.worker import run_shard
 from tests.sweep.small import assert_same_rows, rows, run_inline, small_spec
