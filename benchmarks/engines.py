@@ -67,7 +67,9 @@ def peak() -> float:
         program = f"{folder}/peak"
         options = [*level[1], f"-DLANES={level[2]}", f"-DREGISTERS={level[3]}", f"-I{build.HERE}"]
         source = str(Path(__file__).with_name("peak.cc"))
-        subprocess.run([*build.compiler(), *build.usual_flags(), *options, source, "-o", program], check=True)
+        subprocess.run(
+            [*build.compiler(), *build.common_flags(), *options, source, "-o", program], check=True
+        )
         return float(subprocess.run([program], capture_output=True, text=True, check=True).stdout)
 
 

@@ -390,7 +390,7 @@ WRONG: dict[str, tuple[Any, str]] = {
         r"labels are int32 \(5,\), should be int32 \(20,\)",
     ),
     "labels in int64": (lambda c: c | {"labels": c["labels"].astype(np.int64)}, "labels are int64"),
-    "a label of ten": (lambda c: c | {"labels": np.full(20, 10, np.int32)}, "labels go from 10 to 10"),
+    "a label of ten": (lambda c: c | {"labels": np.full(20, 10, np.int32)}, "labels range from 10 to 10"),
 }
 WRONG_PARAMS: dict[str, tuple[Any, str]] = {
     "a missing leaf": (lambda p: {k: v for k, v in p.items() if k != "bias3"}, "is not this variant's tree"),

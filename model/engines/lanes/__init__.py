@@ -1,8 +1,8 @@
-"""Replicas in the lanes of a processor's vectors: the fast engine on a CPU, in portable C++.
+"""Replicas in the lanes of vector registers: the fast engine for CPUs, in portable C++.
 
-Each lane of a vector register belongs to one replica, so every instruction does the same for 4, 8 or 16 of
-them (SSE2 and Arm, AVX2, AVX-512), and replicas never mix: a replica's bits depend neither on its neighbours
-nor on how many there are. `epoch.cc` is the place to start reading; `build.py` compiles it.
+Each lane of a vector register belongs to one replica, so every instruction applies to 4, 8 or 16 replicas (SSE2
+and Arm, AVX2, AVX-512). No operation mixes lanes: the bits of a replica depend neither on other replicas nor on
+their number. Start reading at `epoch.cc`; `build.py` compiles it.
 """
 
 import os
@@ -24,11 +24,11 @@ from model.variants import Variant
 
 __all__ = ["THREADS", "draws", "evaluate", "init", "threads", "train_epoch", "unsupported"]
 
-THREADS = "LECUN1989_THREADS"  # environment: cores that a call uses, 1 unless set
+THREADS = "LECUN1989_THREADS"  # environment variable: threads per call, default 1
 
 
 def unsupported(variant: Variant | None = None) -> str | None:
-    """Why this engine cannot serve here; None when it can. It serves every variant."""
+    """Why this engine is unavailable here; None if it is available. It supports every variant."""
     return library.missing()
 
 
@@ -38,13 +38,14 @@ def train_epoch(
     """See `model.engines.Engine`.
 
     Raises:
-      ValueError: a leaf, the images or the labels have another shape or type; AdamW's replicas are not
-        equally old.
-      MemoryError, RuntimeError: the native library has too little memory, or is missing.
+      ValueError: a leaf, the images or the labels have the wrong shape or dtype, or AdamW states differ in
+        their number of updates.
+      MemoryError: there is not enough memory.
+      RuntimeError: the native library is missing.
     """
     template = _template(variant)
-    count = _check(states, template, "states")
-    images, labels = _check_digits(images, labels)
+    count = _check_replicas(states, template, "states")
+    images, labels = _check_examples(images, labels)
     n = len(images)
 
     adamw = variant.optimizer == "adamw"
@@ -53,29 +54,35 @@ def train_epoch(
     optimizer = states.optimizer
     if adamw:
         means, squares = (_rows(optax.tree.get(optimizer, name), count) for name in ("mu", "nu"))
-        ages = np.unique(np.asarray(optax.tree.get(optimizer, "count")))
-        if len(ages) > 1:
-            raise ValueError(f"replicas have done {ages[0]} to {ages[-1]} updates: give equally old ones")
-        mean_scale, square_scale = _bias_corrections(int(ages[0]), n)
+        updates = np.unique(np.asarray(optax.tree.get(optimizer, "count")))
+        if len(updates) > 1:
+            raise ValueError(
+                f"replicas have done {updates[0]} to {updates[-1]} updates: all must have done the same number"
+            )
+        mean_scale, square_scale = _bias_corrections(int(updates[0]), n)
 
-    rates = training.learning_rates(variant, epoch, n)
-    digits = library.Digits(
-        images=images, labels=labels, rates=rates, mean_scale=mean_scale, square_scale=square_scale, count=n
+    examples = library.Examples(
+        images=images,
+        labels=labels,
+        learning_rates=training.learning_rates(variant, epoch, n),
+        mean_scale=mean_scale,
+        square_scale=square_scale,
+        count=n,
     )
     replicas = library.Replicas(
         parameters=parameters,
         means=means,
         squares=squares,
         shift_keys=_epoch_keys(states.seed, "shift", epoch) if variant.shift else None,
-        drop_keys=_epoch_keys(states.seed, "dropout", epoch) if variant.dropout else None,
+        dropout_keys=_epoch_keys(states.seed, "dropout", epoch) if variant.dropout else None,
         count=count,
     )
-    _call("train", byref(_law(variant)), byref(digits), byref(replicas), threads())
+    _call("train", byref(_hyperparams(variant)), byref(examples), byref(replicas), threads())
 
     if means is not None and squares is not None:
-        age = np.full(count, ages[0] + n, np.int32)
+        done = np.full(count, updates[0] + n, np.int32)
         moments = {"mu": _tree(means, template.params), "nu": _tree(squares, template.params)}
-        optimizer = optax.tree.set(optimizer, count=age, **moments)
+        optimizer = optax.tree.set(optimizer, count=done, **moments)
     return ReplicaState(states.seed, _tree(parameters, template.params), optimizer)
 
 
@@ -83,36 +90,46 @@ def evaluate(variant: Variant, params: Params, images: np.ndarray, labels: np.nd
     """See `model.engines.Engine`.
 
     Raises:
-      ValueError: a leaf, the images or the labels have another shape or type.
-      MemoryError, RuntimeError: the native library has too little memory, or is missing.
+      ValueError: a leaf, the images or the labels have the wrong shape or dtype.
+      MemoryError: there is not enough memory.
+      RuntimeError: the native library is missing.
     """
-    count = _check(params, _template(variant).params, "params")
-    images, labels = _check_digits(images, labels)
+    count = _check_replicas(params, _template(variant).params, "params")
+    images, labels = _check_examples(images, labels)
     parameters = _rows(params, count)
     loss, misses = np.empty(count, np.float64), np.empty(count, np.int32)
     predictions = np.empty((count, len(images)), np.int8)
 
-    digits = library.Digits(images=images, labels=labels, count=len(images))
+    examples = library.Examples(images=images, labels=labels, count=len(images))
     replicas = library.Replicas(parameters=parameters, count=count)
     scores = library.Scores(loss=loss, misses=misses, predictions=predictions)
-    _call("evaluate", byref(_law(variant)), byref(digits), byref(replicas), byref(scores), threads())
+    _call(
+        "evaluate", byref(_hyperparams(variant)), byref(examples), byref(replicas), byref(scores), threads()
+    )
     return Evaluation(loss.astype(np.float32), misses, predictions)
 
 
 def draws(variant: Variant, seeds: np.ndarray, epoch: int, step: int) -> tuple[np.ndarray, np.ndarray]:
-    """What the kernel draws for an update, for tests: shifts [R, 2] int32, kept H2 outputs [R, 192] bool."""
-    shift_keys, drop_keys = (_epoch_keys(seeds, name, epoch) for name in ("shift", "dropout"))
-    shifts, kept = np.empty((len(seeds), 2), np.int32), np.empty((len(seeds), 192), np.uint8)
-    replicas = library.Replicas(shift_keys=shift_keys, drop_keys=drop_keys, count=len(seeds))
-    _call("draw", byref(_law(variant)), byref(replicas), step, shifts.ctypes.data, kept.ctypes.data)
-    return shifts, kept.astype(bool)
+    """Random draws of an update, for tests: shifts [R, 2] int32, dropout mask of H2 [R, 192] bool (True: kept)."""
+    shift_keys, dropout_keys = (_epoch_keys(seeds, name, epoch) for name in ("shift", "dropout"))
+    shifts, dropout_mask = np.empty((len(seeds), 2), np.int32), np.empty((len(seeds), 192), np.uint8)
+    replicas = library.Replicas(shift_keys=shift_keys, dropout_keys=dropout_keys, count=len(seeds))
+    _call(
+        "draw",
+        byref(_hyperparams(variant)),
+        byref(replicas),
+        step,
+        shifts.ctypes.data,
+        dropout_mask.ctypes.data,
+    )
+    return shifts, dropout_mask.astype(bool)
 
 
 def threads() -> int:
-    """Cores that a call uses.
+    """Number of threads that a call uses.
 
     Raises:
-      ValueError: the environment holds something else.
+      ValueError: the environment variable is not a whole number from 1.
     """
     value = os.environ.get(THREADS, "1")
     if not value.isdecimal() or int(value) < 1:
@@ -123,30 +140,30 @@ def threads() -> int:
 def _call(function: str, *arguments: Any) -> None:
     native = library.load()
     if getattr(native, f"lanes_{function}")(library.chosen_kernel(), *arguments):
-        raise MemoryError("too little memory for a block of replicas")
+        raise MemoryError("not enough memory for a block of replicas")
 
 
-def _law(variant: Variant) -> library.Law:
-    return library.Law(
+def _hyperparams(variant: Variant) -> library.Hyperparams:
+    return library.Hyperparams(
         relu=variant.activation == "relu",
         tanh_output=variant.output == "tanh",
         cross_entropy=variant.objective == "cross_entropy",
         adamw=variant.optimizer == "adamw",
         weight_decay=variant.weight_decay,
         shift=variant.shift,
-        drop_below=drop_threshold(variant.dropout),
-        keep=1.0 - variant.dropout,
+        drop_threshold=drop_threshold(variant.dropout),
+        keep_probability=1.0 - variant.dropout,
     )
 
 
 @cache
 def _template(variant: Variant) -> ReplicaState:
-    """Shapes and types of one replica."""
+    """Shapes and dtypes of one replica."""
     return jax.eval_shape(partial(training.init, variant), jax.ShapeDtypeStruct((), jnp.uint32))
 
 
-def _check(tree: Any, template: Any, name: str) -> int:
-    """The number of replicas in a tree whose leaves are the template's with a leading axis."""
+def _check_replicas(tree: Any, template: Any, name: str) -> int:
+    """Number of replicas in a tree whose leaves are those of the template with a leading axis."""
     got, want = jax.tree.structure(tree), jax.tree.structure(template)
     if str(got) != str(want):
         raise ValueError(f"{name} is not this variant's tree: {got}, should be {want}")
@@ -161,8 +178,8 @@ def _check(tree: Any, template: Any, name: str) -> int:
     return count
 
 
-def _check_digits(images: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The digits as contiguous arrays."""
+def _check_examples(images: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The images and labels as contiguous arrays."""
     images, labels = np.asarray(images), np.asarray(labels)
     n = len(images) if images.ndim else 0
     if n == 0 or images.shape != (n, 16, 16) or images.dtype != np.float32:
@@ -170,7 +187,7 @@ def _check_digits(images: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, n
     if labels.shape != (n,) or labels.dtype != np.int32:
         raise ValueError(f"labels are {labels.dtype} {labels.shape}, should be int32 ({n},)")
     if labels.min() < 0 or labels.max() > 9:
-        raise ValueError(f"labels go from {labels.min()} to {labels.max()}, should be digits 0 to 9")
+        raise ValueError(f"labels range from {labels.min()} to {labels.max()}, should be 0 to 9")
     return np.ascontiguousarray(images), np.ascontiguousarray(labels)
 
 
@@ -187,13 +204,13 @@ def _tree(rows: np.ndarray, template: Params) -> Params:
     return jax.tree.unflatten(structure, shaped)
 
 
-def _bias_corrections(age: int, n: int) -> list[np.ndarray]:
-    """[n] float32 each: what Optax multiplies AdamW's two moments by in the updates after the first `age`."""
-    ages = jnp.arange(age + 1, age + n + 1, dtype=jnp.int32)
-    return [np.asarray(optax.tree.bias_correction(jnp.ones(n), decay, ages)) for decay in (0.9, 0.999)]
+def _bias_corrections(done: int, n: int) -> list[np.ndarray]:
+    """Bias corrections of AdamW's two moments in the `n` updates after the first `done`: [n] float32 each."""
+    updates = jnp.arange(done + 1, done + n + 1, dtype=jnp.int32)
+    return [np.asarray(optax.tree.bias_correction(jnp.ones(n), decay, updates)) for decay in (0.9, 0.999)]
 
 
 def _epoch_keys(seeds: Any, stream: Stream, epoch: int) -> np.ndarray:
-    """[R, 2] uint32: each replica's key of an epoch of a stream."""
+    """Key of one epoch of a stream for each replica: [R, 2] uint32."""
     keys = jax.vmap(lambda seed: epoch_key(seed, stream, jnp.int32(epoch)))(jnp.asarray(seeds, jnp.uint32))
     return np.asarray(jax.random.key_data(keys))

@@ -1,27 +1,27 @@
-// Backward pass of a block. Each sweep over weights takes the derivative by its inputs and then changes the weights:
-// they come from the cache once.
+// Backward pass of a block. Each pass over a layer's weights computes the derivatives with respect to its inputs and
+// then updates the weights, so that they are loaded from the cache once.
 #pragma once
 
 #include "forward.h"
 
 namespace lanes::LEVEL {
 
-template <class Unit, class Rule>
-LAYER void backward4(Block& b, const Rule& change) {
+template <class Activation, class Optimizer>
+LAYER void backward4(Block& b, const Optimizer& optimizer) {
   for (int i = 0; i < UNITS3; i++) {
     Vec sum = {};
     for (int k = 0; k < OUTPUTS; k++) sum += b.delta4[k] * b.parameters[slot::w4(i, k)];
     Vec gradient[OUTPUTS];
     for (int k = 0; k < OUTPUTS; k++) gradient[k] = b.delta4[k] * b.h3[i];
-    change(slot::w4(i, 0), gradient);
-    b.delta3[i] = Unit::derivative(sum, b.h3[i]);
+    optimizer(slot::w4(i, 0), gradient);
+    b.delta3[i] = Activation::backward(sum, b.h3[i]);
   }
-  change(slot::b4(0), b.delta4);
+  optimizer(slot::b4(0), b.delta4);
 }
 
-// Leaves the derivatives by H2's outputs in `delta`, units in order.
-template <class Rule>
-LAYER void backward3(Block& b, Vec delta2[UNITS2], const Rule& change) {
+// Writes the derivatives with respect to H2's outputs to `delta2`, in the order of the units.
+template <class Optimizer>
+LAYER void backward3(Block& b, Vec delta2[UNITS2], const Optimizer& optimizer) {
   for (int i = 0; i < UNITS2; i++) delta2[i] = Vec{};
   for (int unit = 0; unit < UNITS3; unit += TILE3) {
     Vec delta[TILE3];
@@ -30,40 +30,44 @@ LAYER void backward3(Block& b, Vec delta2[UNITS2], const Rule& change) {
       Vec sum = delta2[i], input = b.h2[i], gradient[TILE3];
       for (int k = 0; k < TILE3; k++) sum += delta[k] * b.parameters[slot::w3(i, unit + k)];
       for (int k = 0; k < TILE3; k++) gradient[k] = delta[k] * input;
-      change(slot::w3(i, unit), gradient);
+      optimizer(slot::w3(i, unit), gradient);
       delta2[i] = sum;
     }
   }
-  change(slot::b3(0), b.delta3);
+  optimizer(slot::b3(0), b.delta3);
 }
 
-// From derivatives by H2's outputs to derivatives by its sums. A kept output is the unit over `keep`.
-template <class Unit, class Rule>
-LAYER void backward_units2(Block& b, const Vec by_output[UNITS2], const Law& law, const Rule& change) {
+// Derivatives with respect to H2's outputs, in; with respect to its sums, out. An output that dropout keeps is the
+// activation divided by `keep_probability`.
+template <class Activation, class Optimizer>
+LAYER void backward_units2(Block& b, const Vec delta_output[UNITS2], const Hyperparams& hyperparams,
+                           const Optimizer& optimizer) {
   for (int row = 0; row < SIDE2; row++)
     for (int column = 0; column < SIDE2; column++) {
       for (int plane = 0; plane < PLANES2; plane++) {
         int i = unit2(row, column, plane);
         Vec delta;
-        if (law.drop_below) {
-          delta = b.kept[i] ? Unit::derivative(by_output[i] / law.keep, b.h2[i] * law.keep) : Vec{};
+        if (hyperparams.drop_threshold) {
+          delta = b.dropout_mask[i] ? Activation::backward(delta_output[i] / hyperparams.keep_probability,
+                                                           b.h2[i] * hyperparams.keep_probability)
+                                    : Vec{};
         } else {
-          delta = Unit::derivative(by_output[i], b.h2[i]);
+          delta = Activation::backward(delta_output[i], b.h2[i]);
         }
         b.delta2[row][1 + column][plane] = delta;
       }
-      change(slot::b2(unit2(row, column, 0)), b.delta2[row][1 + column]);
+      optimizer(slot::b2(unit2(row, column, 0)), b.delta2[row][1 + column]);
     }
 }
 
-// The groups that read a quad of H1 planes, and whether it is the first or second four of their inputs.
+// The groups that read a quad of H1 planes, and whether the quad is the first or the second half of their inputs.
 constexpr struct {
   int group, half;
 } READERS[3][2] = {{{0, 0}, {2, 0}}, {{0, 1}, {1, 0}}, {{1, 1}, {2, 1}}};
 
-// delta1 of `tile` planes from `plane` on. Output (row, column) of H2 saw H1's (2·row + ky - 2, 2·column + kx - 2):
-// four H1 columns of one parity meet a tap's weights in four neighbouring output columns, zeros at the ends among them.
-template <class Unit, int tile, int quad>
+// delta1 of `tile` planes from `plane` on. Output (row, column) of H2 reads H1 at (2·row + ky - 2, 2·column + kx - 2):
+// four H1 columns of one parity share a tap's weights with four adjacent output columns, padded with zeros.
+template <class Activation, int tile, int quad>
 LAYER void backward_inputs2(Block& b, int in_quad) {
   const int plane = quad * QUAD + in_quad;
   for (int y = 0; y < SIDE1; y++)
@@ -83,14 +87,14 @@ LAYER void backward_inputs2(Block& b, int in_quad) {
       for (int i = 0; i < ROW; i++)
         for (int k = 0; k < tile; k++) {
           Vec h1 = b.h1[plane + k][BORDER + y][BORDER + 2 * i + odd];
-          b.delta1[plane + k][y][2 * i + odd] = Unit::derivative(sum[i][k], h1);
+          b.delta1[plane + k][y][2 * i + odd] = Activation::backward(sum[i][k], h1);
         }
     }
 }
 
-// Changes the weights by which H2 reads four planes of H1.
-template <class Rule>
-LAYER void backward_weights2(Block& b, int quad, const Rule& change) {
+// Updates the weights with which H2 reads four planes of H1.
+template <class Optimizer>
+LAYER void backward_weights2(Block& b, int quad, const Optimizer& optimizer) {
   for (const auto& reader : READERS[quad])
     for (int output = reader.group * GROUP_PLANES; output < (reader.group + 1) * GROUP_PLANES; output += TILE2)
       for (int ky = 0; ky < KERNEL; ky++)
@@ -103,22 +107,22 @@ LAYER void backward_weights2(Block& b, int quad, const Rule& change) {
               add_products<PADDED1 * PADDED1, 1>(gradient, h1, delta);
             }
           unroll<QUAD>([&](auto q) __attribute__((always_inline)) {
-            change(slot::w2(ky * KERNEL + kx, reader.half * QUAD + q, output), gradient[q]);
+            optimizer(slot::w2(ky * KERNEL + kx, reader.half * QUAD + q, output), gradient[q]);
           });
         }
 }
 
-template <class Unit, class Rule>
-INLINE void backward2(Block& b, const Rule& change) {
+template <class Activation, class Optimizer>
+INLINE void backward2(Block& b, const Optimizer& optimizer) {
   constexpr int tile = 2;
   unroll<PLANES1 / QUAD>([&](auto quad) __attribute__((always_inline)) {
-    for (int in_quad = 0; in_quad < QUAD; in_quad += tile) backward_inputs2<Unit, tile, quad>(b, in_quad);
-    backward_weights2(b, quad, change);
+    for (int in_quad = 0; in_quad < QUAD; in_quad += tile) backward_inputs2<Activation, tile, quad>(b, in_quad);
+    backward_weights2(b, quad, optimizer);
   });
 }
 
-template <class Rule>
-LAYER void backward1(Block& b, const Rule& change) {
+template <class Optimizer>
+LAYER void backward1(Block& b, const Optimizer& optimizer) {
   constexpr int tile = 2;
   for (int plane = 0; plane < PLANES1; plane += tile)
     for (int ky = 0; ky < KERNEL; ky++) {
@@ -126,12 +130,11 @@ LAYER void backward1(Block& b, const Rule& change) {
       for (int y = 0; y < SIDE1; y++)
         for (int x = 0; x < SIDE1; x++)
           add_products<1, SIDE1 * SIDE1>(gradient, &b.image[2 * y + ky][2 * x], &b.delta1[plane][y][x]);
-      unroll<KERNEL>([&](auto kx) __attribute__((always_inline)) {
-        change(slot::w1(ky * KERNEL + kx, plane), gradient[kx]);
-      });
+      unroll<KERNEL>(
+          [&](auto kx) __attribute__((always_inline)) { optimizer(slot::w1(ky * KERNEL + kx, plane), gradient[kx]); });
     }
   for (int plane = 0; plane < PLANES1; plane++)
-    for (int y = 0; y < SIDE1; y++) change(slot::b1(plane, y, 0), b.delta1[plane][y]);
+    for (int y = 0; y < SIDE1; y++) optimizer(slot::b1(plane, y, 0), b.delta1[plane][y]);
 }
 
 }  // namespace lanes::LEVEL

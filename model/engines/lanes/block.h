@@ -1,4 +1,4 @@
-// A block of replicas, one in each lane: its parameters in slots, and what an update computes on the way.
+// A block of replicas, one per lane: its parameters by slot, and the intermediate results of an update.
 #pragma once
 
 #include "kernel.h"
@@ -7,12 +7,12 @@
 
 namespace lanes::LEVEL {
 
-// Tiles. A convolution's inner loop holds 4 positions × TILE2 planes of sums in registers; H3's holds TILE3 units.
-// The vectors of one tile lie together, in the order in which the loops meet them.
+// Tiles. The inner loop of a convolution holds the sums of 4 positions × TILE2 planes in registers; that of H3 holds
+// TILE3 units. The weights of one tile are contiguous, in the order in which the loops read them.
 constexpr int ROW = 4;  // positions in a tile
 constexpr int TILE2 = REGISTERS >= 32 ? 4 : 2;
 constexpr int TILE3 = 10;
-static_assert(GROUP_PLANES % TILE2 == 0 && UNITS3 % TILE3 == 0, "tiles fill");
+static_assert(GROUP_PLANES % TILE2 == 0 && UNITS3 % TILE3 == 0, "tiles divide the layers");
 
 namespace slot {
 constexpr int W1 = 0;
@@ -27,7 +27,7 @@ static_assert(B4 + OUTPUTS == PARAMETERS, "every parameter has one slot");
 
 constexpr int w1(int tap, int plane) { return W1 + tap * PLANES1 + plane; }
 constexpr int b1(int plane, int y, int x) { return B1 + (plane * SIDE1 + y) * SIDE1 + x; }
-// `input` counts the eight planes that the plane's group reads.
+// input: 0..7, among the eight planes that the group of `plane` reads.
 constexpr int w2(int tap, int input, int plane) {
   return W2 + ((plane / TILE2 * TAPS + tap) * GROUP_READS + input) * TILE2 + plane % TILE2;
 }
@@ -62,10 +62,10 @@ constexpr int slot_of(int index) {
 constexpr int PADDED_IMAGE = IMAGE + 2 * BORDER;
 constexpr int PADDED1 = SIDE1 + 2 * BORDER;
 
-// Unit i of H2 is (row, column, plane) row-major, as Flax flattens it.
+// Index of an H2 unit: (row, column, plane), row-major, as Flax flattens it.
 constexpr int unit2(int row, int column, int plane) { return (row * SIDE2 + column) * PLANES2 + plane; }
 
-// Everything a block needs, in one piece of memory that stays in a core's cache.
+// All data of a block, in one allocation that stays in a core's cache.
 struct Block {
   Vec parameters[PARAMETERS];
   Vec image[PADDED_IMAGE][PADDED_IMAGE];
@@ -73,16 +73,16 @@ struct Block {
   Vec h2[UNITS2];  // after dropout
   Vec h3[UNITS3];
   Vec outputs[OUTPUTS];
-  Vec delta1[PLANES1][SIDE1][SIDE1];  // derivatives of the loss by the sums that enter the units
-  Vec delta2[SIDE2][SIDE2 + 2][PLANES2];  // a column of zeros on either side
+  Vec delta1[PLANES1][SIDE1][SIDE1];      // derivatives of the loss with respect to the units' sums
+  Vec delta2[SIDE2][SIDE2 + 2][PLANES2];  // with a column of zeros on each side
   Vec delta3[UNITS3];
   Vec delta4[OUTPUTS];
-  Ints kept[UNITS2];
-  Vec means[PARAMETERS];  // AdamW's moments, at the end: plain gradient steps never touch them
+  Ints dropout_mask[UNITS2];  // -1 where dropout keeps the output
+  Vec means[PARAMETERS];      // AdamW's moments. They come last: plain gradient descent does not use them
   Vec squares[PARAMETERS];
 };
 
-// Lane i holds replica `first + i`; past the end the last replica is repeated, which cannot diverge by itself.
+// Lane i holds replica `first + i`. Padding lanes repeat the last replica, so they cannot diverge on their own.
 INLINE int replica(const Replicas& replicas, int first, int lane) {
   return first + lane < replicas.count ? first + lane : replicas.count - 1;
 }
@@ -101,11 +101,11 @@ inline void store(const Vec* slots, const Replicas& replicas, int first, float* 
   }
 }
 
-// The borders hold background for good; only the inside is written later.
+// Fill the borders once. Later writes change only the interior.
 inline void clear_borders(Block& b) {
-  for (Vec& v : (Vec(&)[PADDED_IMAGE * PADDED_IMAGE])b.image) v = splat(BACKGROUND);
-  for (Vec& v : (Vec(&)[PLANES1 * PADDED1 * PADDED1])b.h1) v = splat(BACKGROUND);
-  for (Vec& v : (Vec(&)[SIDE2 * (SIDE2 + 2) * PLANES2])b.delta2) v = Vec{};
+  for (Vec& v : (Vec(&)[PADDED_IMAGE * PADDED_IMAGE]) b.image) v = splat(BACKGROUND);
+  for (Vec& v : (Vec(&)[PLANES1 * PADDED1 * PADDED1]) b.h1) v = splat(BACKGROUND);
+  for (Vec& v : (Vec(&)[SIDE2 * (SIDE2 + 2) * PLANES2]) b.delta2) v = Vec{};
 }
 
 }  // namespace lanes::LEVEL

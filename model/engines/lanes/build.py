@@ -1,8 +1,8 @@
-"""Builds the native library with the C++ compiler that is there.
+"""Builds the native library with the installed C++ compiler.
 
 Standard library only: `setup.py` runs this file.
 
-By hand, for a sanitizer build say:
+Manual use, for example for a sanitizer build:
 ``python model/engines/lanes/build.py kernel.so -O1 -g -fsanitize=address,undefined``
 """
 
@@ -19,7 +19,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 LIBRARY = HERE / "kernel.so"
 
-# Name, flags, replicas in a vector, vector registers. `dispatch.cc` asks the processor for just these flags.
+# Name, flags, replicas in a vector, vector registers. `dispatch.cc` tests the processor for exactly these flags.
 X86_LEVELS = [
     ("sse2", [], 4, 16),
     ("avx2", ["-mavx2", "-mfma"], 8, 16),
@@ -27,43 +27,44 @@ X86_LEVELS = [
 ]
 OTHER_LEVELS: list[tuple[str, list[str], int, int]] = [
     ("generic", [], 4, 32)
-]  # Arm's NEON, and whatever the compiler makes of vectors elsewhere
+]  # Arm NEON; elsewhere whatever the compiler generates for vectors
 
 FLAGS = ["-std=c++17", "-fPIC", "-O3", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math", "-Wall"]
 
-
-# gcc would carry loads from one turn of a loop to the next, in registers that the sums need.
+# gcc would carry loads from one iteration to the next, in registers that the sums need.
 GCC_FLAGS = ["-fno-predictive-commoning"]
 
 
 class BuildError(Exception):
-    """No library, and why."""
+    """The library cannot be built."""
 
 
 def compiler() -> list[str]:
-    """The command of the C++ compiler: ``$CXX``, or the first that is installed.
+    """The command of the C++ compiler: ``$CXX``, or the first one installed.
 
     Raises:
-      BuildError: there is none.
+      BuildError: there is no compiler.
     """
     if command := os.environ.get("CXX", "").split():
         if not shutil.which(command[0]):
-            raise BuildError(f"CXX = {os.environ['CXX']!r} is not a program here: install it, or unset CXX")
+            raise BuildError(
+                f"CXX = {os.environ['CXX']!r} is not an installed program: install it, or unset CXX"
+            )
         return command
     for name in ("c++", "g++", "clang++"):
         if shutil.which(name):
             return [name]
-    raise BuildError("there is no C++ compiler: install g++ or clang++, or name one in CXX")
+    raise BuildError("no C++ compiler is installed: install g++ or clang++, or name one in CXX")
 
 
-def usual_flags() -> list[str]:
-    """Flags of every compilation: a few are gcc's alone."""
+def common_flags() -> list[str]:
+    """Flags of every compilation, including those that only gcc knows."""
     version = subprocess.run([*compiler(), "--version"], capture_output=True, text=True)
     return FLAGS if "clang" in version.stdout else FLAGS + GCC_FLAGS
 
 
 def sources_digest() -> str:
-    """SHA-256 over the C++ sources: a library tells with it whether it is theirs."""
+    """SHA-256 over the C++ sources. A library contains it, so that an outdated one is detected."""
     digest = hashlib.sha256()
     for file in sorted([*HERE.glob("*.cc"), *HERE.glob("*.h")]):
         digest.update(file.read_bytes())
@@ -75,13 +76,13 @@ def build(library: Path, flags: Sequence[str] = (), sources: Sequence[Path] = ()
 
     Args:
       library: the file to write.
-      flags: for the compiler, after the usual ones; they win.
-      sources: further sources; with a ``main`` among them and ``-fPIE`` in the flags a program comes out.
+      flags: compiler flags, added after the common ones, which they override.
+      sources: additional sources. With ``-fPIE`` in the flags and a ``main`` in them, the result is a program.
 
     Raises:
-      BuildError: with the compiler's own words.
+      BuildError: with the compiler's message.
     """
-    usual = usual_flags()
+    common = common_flags()
     x86 = platform.machine().lower() in ("x86_64", "amd64")
     jobs: list[tuple[Path, list[str]]] = [
         (
@@ -98,7 +99,7 @@ def build(library: Path, flags: Sequence[str] = (), sources: Sequence[Path] = ()
     with tempfile.TemporaryDirectory() as folder:
         objects = [f"{folder}/{number}.o" for number in range(len(jobs))]
         compiles = [
-            [*compiler(), *usual, *options, *flags, "-c", str(source), "-o", output]
+            [*compiler(), *common, *options, *flags, "-c", str(source), "-o", output]
             for (source, options), output in zip(jobs, objects, strict=True)
         ]
         running = [subprocess.Popen(c, stderr=subprocess.PIPE, text=True) for c in compiles]

@@ -1,7 +1,7 @@
-// Numbers below 1e-38 count as zero while a guard lives, as in XLA's own programs.
+// Denormal numbers (below 1e-38) are flushed to zero while a guard exists, as in XLA's programs.
 //
-// AdamW's moments of a silent weight decay towards zero for ever; arithmetic on such denormal numbers is up to a
-// hundred times slower, and they change nothing.
+// AdamW's moments of a weight without gradients decay towards zero. Arithmetic on denormal numbers is up to a hundred
+// times slower and does not change the results.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// The library's C functions: which kernels this processor can run, and blocks shared among threads.
+// The C functions of the library: kernel selection, and the distribution of blocks over threads.
 
 #include <algorithm>
 #include <atomic>
@@ -13,16 +13,24 @@
 namespace lanes {
 
 #if defined(__x86_64__)
-namespace sse2 { extern const Kernel kernel; }
-namespace avx2 { extern const Kernel kernel; }
-namespace avx512 { extern const Kernel kernel; }
+namespace sse2 {
+extern const Kernel kernel;
+}
+namespace avx2 {
+extern const Kernel kernel;
+}
+namespace avx512 {
+extern const Kernel kernel;
+}
 #else
-namespace generic { extern const Kernel kernel; }
+namespace generic {
+extern const Kernel kernel;
+}
 #endif
 
-// The library may run on another machine than it was built on: ask this one. Each test names the very instructions
-// that the kernel was compiled for (build.py). Slowest first.
-static std::vector<const Kernel*> kernels_here() {
+// The kernels that this processor can run, slowest first. The library may run on another machine than it was built on.
+// Each test names the instructions that the kernel is compiled for (build.py).
+static std::vector<const Kernel*> supported_kernels() {
 #if defined(__x86_64__)
   std::vector<const Kernel*> kernels = {&sse2::kernel};
   __builtin_cpu_init();
@@ -38,11 +46,12 @@ static std::vector<const Kernel*> kernels_here() {
 }
 
 static const std::vector<const Kernel*>& kernels() {
-  static const std::vector<const Kernel*> found = kernels_here();
-  return found;
+  static const std::vector<const Kernel*> supported = supported_kernels();
+  return supported;
 }
 
-// Calls work(first replica, scratch) for every block, on `threads` threads. False: not enough memory.
+// Calls work(first replica, scratch) for every block, on `threads` threads. Returns false when there is not enough
+// memory.
 template <class Work>
 static bool for_each_block(const Kernel& kernel, int replicas, int threads, Work work) {
   const int blocks = (replicas + kernel.lanes - 1) / kernel.lanes;
@@ -59,7 +68,7 @@ static bool for_each_block(const Kernel& kernel, int replicas, int threads, Work
   try {
     for (int i = 1; i < std::min(threads, blocks); i++) others.emplace_back(worker);
   } catch (const std::system_error&) {
-    // The system gives no more threads: those there are do the work.
+    // No more threads are available; the existing ones do the work.
   }
   worker();
   for (std::thread& other : others) other.join();
@@ -76,28 +85,29 @@ const char* lanes_kernel_name(int32_t kernel) { return lanes::kernels()[kernel]-
 
 int32_t lanes_kernel_width(int32_t kernel) { return lanes::kernels()[kernel]->lanes; }
 
-const char* lanes_sources() { return SOURCES; }  // digest of the sources it was built from
+const char* lanes_sources() { return SOURCES; }  // digest of the sources that the library was built from
 
-int32_t lanes_train(int32_t kernel, const Law* law, const Digits* digits, const Replicas* replicas, int32_t threads) {
+int32_t lanes_train(int32_t kernel, const Hyperparams* hyperparams, const Examples* examples, const Replicas* replicas,
+                    int32_t threads) {
   const lanes::Kernel& k = *lanes::kernels()[kernel];
   return !lanes::for_each_block(k, replicas->count, threads, [&](int first, void* scratch) {
-    k.train(*law, *digits, *replicas, first, scratch);
+    k.train(*hyperparams, *examples, *replicas, first, scratch);
   });
 }
 
-int32_t lanes_evaluate(int32_t kernel, const Law* law, const Digits* digits, const Replicas* replicas,
-                       const Scores* scores, int32_t threads) {
+int32_t lanes_evaluate(int32_t kernel, const Hyperparams* hyperparams, const Examples* examples,
+                       const Replicas* replicas, const Scores* scores, int32_t threads) {
   const lanes::Kernel& k = *lanes::kernels()[kernel];
   return !lanes::for_each_block(k, replicas->count, threads, [&](int first, void* scratch) {
-    k.evaluate(*law, *digits, *replicas, *scores, first, scratch);
+    k.evaluate(*hyperparams, *examples, *replicas, *scores, first, scratch);
   });
 }
 
-int32_t lanes_draw(int32_t kernel, const Law* law, const Replicas* replicas, int32_t step, int32_t* shifts,
-                   uint8_t* kept) {
+int32_t lanes_draw(int32_t kernel, const Hyperparams* hyperparams, const Replicas* replicas, int32_t step,
+                   int32_t* shifts, uint8_t* dropout_mask) {
   const lanes::Kernel& k = *lanes::kernels()[kernel];
   return !lanes::for_each_block(k, replicas->count, 1, [&](int first, void*) {
-    k.draw(*law, *replicas, first, step, shifts, kept);
+    k.draw(*hyperparams, *replicas, first, step, shifts, dropout_mask);
   });
 }
 

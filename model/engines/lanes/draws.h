@@ -1,4 +1,4 @@
-// The random draws of model/streams.py, bit for bit: threefry2x32 (Salmon et al. 2011) of counters.
+// The random draws of model/streams.py, bit for bit: counter-based threefry2x32 (Salmon et al. 2011).
 #pragma once
 
 #include "shape.h"
@@ -21,7 +21,7 @@ INLINE void mix(Key& x) {
   x.b = rotate<R>(x.b) ^ x.a;
 }
 
-// Threefry of the 64-bit counter (0, count) under each lane's key, 20 rounds.
+// Threefry, 20 rounds, of the 64-bit counter (0, count) under each lane's key.
 INLINE Key threefry(const Key& key, uint32_t count) {
   const Bits schedule[3] = {key.a, key.b, key.a ^ key.b ^ 0x1BD11BDAu};
   Key x = {key.a, key.b + count};
@@ -44,7 +44,7 @@ INLINE Bits random_bits(const Key& key, uint32_t i) {  // element i of jax.rando
   return x.a ^ x.b;
 }
 
-// Rows and columns by which each lane rolls its image: `streams.draw_shift`.
+// Rows and columns by which each lane rolls its image, as `streams.draw_shift`.
 INLINE void draw_shift(const Key& epoch_key, int step, int largest, Ints& rows, Ints& columns) {
   Key key = fold_in(epoch_key, (uint32_t)step);
   uint32_t values = 2u * (uint32_t)largest + 1u;
@@ -52,10 +52,10 @@ INLINE void draw_shift(const Key& epoch_key, int step, int largest, Ints& rows, 
   columns = (Ints)(random_bits(key, 1) % values) - largest;
 }
 
-// Masks of the H2 outputs that are kept: `streams.draw_kept`.
-INLINE void draw_kept(const Key& epoch_key, int step, uint32_t drop_below, Ints kept[UNITS2]) {
+// Mask of the H2 outputs that dropout keeps, as in model/streams.py.
+INLINE void draw_dropout_mask(const Key& epoch_key, int step, uint32_t drop_threshold, Ints mask[UNITS2]) {
   Key key = fold_in(epoch_key, (uint32_t)step);
-  for (int i = 0; i < UNITS2; i++) kept[i] = random_bits(key, (uint32_t)i) >= drop_below;
+  for (int i = 0; i < UNITS2; i++) mask[i] = random_bits(key, (uint32_t)i) >= drop_threshold;
 }
 
 }  // namespace lanes::LEVEL

@@ -1,13 +1,14 @@
-// Whole epochs of one block. Compiled once for each instruction set, with -D LEVEL=name LANES=width REGISTERS=count.
+// Training and evaluation of one block over all examples. Compiled once per instruction set, with -D LEVEL=name
+// LANES=width REGISTERS=count.
 
 #include "backward.h"
 #include "kernel.h"
 #include "objective.h"
-#include "rule.h"
+#include "optimizer.h"
 
 namespace lanes::LEVEL {
 
-// A stream that the variant does not draw from has no keys.
+// The keys of each lane. `keys` is null when the variant does not use the stream.
 Key load_key(const uint32_t* keys, const Replicas& replicas, int first) {
   Key key{};
   if (!keys) return key;
@@ -19,94 +20,96 @@ Key load_key(const uint32_t* keys, const Replicas& replicas, int first) {
   return key;
 }
 
-template <class Unit, class Rule>
-void train(const Law& law, const Digits& digits, const Replicas& replicas, int first, Block& b) {
+template <class Activation, class Optimizer>
+void train(const Hyperparams& hyperparams, const Examples& examples, const Replicas& replicas, int first, Block& b) {
   Key shift_key = load_key(replicas.shift_keys, replicas, first);
-  Key drop_key = load_key(replicas.drop_keys, replicas, first);
-  for (int step = 0; step < digits.count; step++) {
-    const float* image = digits.images + (long)step * IMAGE * IMAGE;
-    if (law.shift) {
+  Key dropout_key = load_key(replicas.dropout_keys, replicas, first);
+  for (int step = 0; step < examples.count; step++) {
+    const float* image = examples.images + (long)step * IMAGE * IMAGE;
+    if (hyperparams.shift) {
       Ints rows, columns;
-      draw_shift(shift_key, step, law.shift, rows, columns);
-      show_rolled(b, image, rows, columns);
+      draw_shift(shift_key, step, hyperparams.shift, rows, columns);
+      load_rolled_image(b, image, rows, columns);
     } else {
-      show(b, image);
+      load_image(b, image);
     }
-    forward1<Unit>(b);
-    forward2<Unit>(b);
-    if (law.drop_below) {
-      draw_kept(drop_key, step, law.drop_below, b.kept);
-      drop(b, law.keep);
+    forward1<Activation>(b);
+    forward2<Activation>(b);
+    if (hyperparams.drop_threshold) {
+      draw_dropout_mask(dropout_key, step, hyperparams.drop_threshold, b.dropout_mask);
+      apply_dropout(b, hyperparams.keep_probability);
     }
-    forward3<Unit>(b);
-    forward4(b, law.tanh_output);
-    differentiate_loss(b, law, digits.labels[step]);
-    Rule change(b, law, digits, step);
-    backward4<Unit>(b, change);
-    Vec by_output[UNITS2];
-    backward3(b, by_output, change);
-    backward_units2<Unit>(b, by_output, law, change);
-    backward2<Unit>(b, change);
-    backward1(b, change);
+    forward3<Activation>(b);
+    forward4(b, hyperparams.tanh_output);
+    differentiate_loss(b, hyperparams, examples.labels[step]);
+    Optimizer optimizer(b, hyperparams, examples, step);
+    backward4<Activation>(b, optimizer);
+    Vec delta_output[UNITS2];
+    backward3(b, delta_output, optimizer);
+    backward_units2<Activation>(b, delta_output, hyperparams, optimizer);
+    backward2<Activation>(b, optimizer);
+    backward1(b, optimizer);
   }
 }
 
-void train_block(const Law& law, const Digits& digits, const Replicas& replicas, int first, void* scratch) {
+void train_block(const Hyperparams& hyperparams, const Examples& examples, const Replicas& replicas, int first,
+                 void* scratch) {
   Block& b = *(Block*)scratch;
   load(replicas.parameters, replicas, first, b.parameters);
   clear_borders(b);
-  if (law.adamw) {
+  if (hyperparams.adamw) {
     load(replicas.means, replicas, first, b.means);
     load(replicas.squares, replicas, first, b.squares);
-    (law.relu ? train<Relu, AdamW> : train<Tanh, AdamW>)(law, digits, replicas, first, b);
+    (hyperparams.relu ? train<Relu, AdamW> : train<Tanh, AdamW>)(hyperparams, examples, replicas, first, b);
     store(b.means, replicas, first, replicas.means);
     store(b.squares, replicas, first, replicas.squares);
   } else {
-    (law.relu ? train<Relu, Sgd> : train<Tanh, Sgd>)(law, digits, replicas, first, b);
+    (hyperparams.relu ? train<Relu, Sgd> : train<Tanh, Sgd>)(hyperparams, examples, replicas, first, b);
   }
   store(b.parameters, replicas, first, replicas.parameters);
 }
 
-template <class Unit>
-void evaluate(const Law& law, const Digits& digits, const Replicas& replicas, const Scores& scores, int first,
-              Block& b) {
+template <class Activation>
+void evaluate(const Hyperparams& hyperparams, const Examples& examples, const Replicas& replicas, const Scores& scores,
+              int first, Block& b) {
   double loss[LANES] = {};
   Ints misses = {};
-  for (int i = 0; i < digits.count; i++) {
-    show(b, digits.images + (long)i * IMAGE * IMAGE);
-    forward1<Unit>(b);
-    forward2<Unit>(b);
-    forward3<Unit>(b);
-    forward4(b, law.tanh_output);
-    add_loss(b, law, digits.labels[i], loss);
+  for (int i = 0; i < examples.count; i++) {
+    load_image(b, examples.images + (long)i * IMAGE * IMAGE);
+    forward1<Activation>(b);
+    forward2<Activation>(b);
+    forward3<Activation>(b);
+    forward4(b, hyperparams.tanh_output);
+    add_loss(b, hyperparams, examples.labels[i], loss);
     Ints digit = predicted_digit(b.outputs);
-    misses -= digit != digits.labels[i];  // a true comparison is -1
+    misses -= digit != examples.labels[i];  // a true comparison is -1
     for (int lane = 0; lane < LANES && first + lane < replicas.count; lane++)
-      scores.predictions[(long)(first + lane) * digits.count + i] = (int8_t)digit[lane];
+      scores.predictions[(long)(first + lane) * examples.count + i] = (int8_t)digit[lane];
   }
   for (int lane = 0; lane < LANES && first + lane < replicas.count; lane++) {
-    scores.loss[first + lane] = loss[lane] / digits.count;
+    scores.loss[first + lane] = loss[lane] / examples.count;
     scores.misses[first + lane] = misses[lane];
   }
 }
 
-void evaluate_block(const Law& law, const Digits& digits, const Replicas& replicas, const Scores& scores, int first,
-                    void* scratch) {
+void evaluate_block(const Hyperparams& hyperparams, const Examples& examples, const Replicas& replicas,
+                    const Scores& scores, int first, void* scratch) {
   Block& b = *(Block*)scratch;
   load(replicas.parameters, replicas, first, b.parameters);
   clear_borders(b);
-  (law.relu ? evaluate<Relu> : evaluate<Tanh>)(law, digits, replicas, scores, first, b);
+  (hyperparams.relu ? evaluate<Relu> : evaluate<Tanh>)(hyperparams, examples, replicas, scores, first, b);
 }
 
-// What an update draws, for the tests. shifts: [replicas, 2]; kept: [replicas, 192].
-void draw_block(const Law& law, const Replicas& replicas, int first, int step, int32_t* shifts, uint8_t* kept) {
+// The random draws of an update, for tests. shifts: [replicas, 2]; dropout_mask: [replicas, 192], 1 where kept.
+void draw_block(const Hyperparams& hyperparams, const Replicas& replicas, int first, int step, int32_t* shifts,
+                uint8_t* dropout_mask) {
   Ints rows, columns, mask[UNITS2];
-  draw_shift(load_key(replicas.shift_keys, replicas, first), step, law.shift, rows, columns);
-  draw_kept(load_key(replicas.drop_keys, replicas, first), step, law.drop_below, mask);
+  draw_shift(load_key(replicas.shift_keys, replicas, first), step, hyperparams.shift, rows, columns);
+  draw_dropout_mask(load_key(replicas.dropout_keys, replicas, first), step, hyperparams.drop_threshold, mask);
   for (int lane = 0; lane < LANES && first + lane < replicas.count; lane++) {
     shifts[2 * (first + lane)] = rows[lane];
     shifts[2 * (first + lane) + 1] = columns[lane];
-    for (int i = 0; i < UNITS2; i++) kept[(long)(first + lane) * UNITS2 + i] = mask[i][lane] != 0;
+    for (int i = 0; i < UNITS2; i++) dropout_mask[(long)(first + lane) * UNITS2 + i] = mask[i][lane] != 0;
   }
 }
 

@@ -1,4 +1,4 @@
-// Forward pass of a block: image in, ten outputs out.
+// Forward pass of a block: from an image to ten outputs.
 #pragma once
 
 #include "block.h"
@@ -6,33 +6,34 @@
 
 namespace lanes::LEVEL {
 
+// Activations. `forward`: output of a unit from its sum. `backward`: derivative of the loss with respect to the sum,
+// from the derivative with respect to the output and the output.
 struct Tanh {
-  static INLINE Vec squash(Vec sum) { return tanh(sum); }
-  static INLINE Vec derivative(Vec delta, Vec unit) { return delta * (1.0f - unit * unit); }
+  static INLINE Vec forward(Vec sum) { return tanh(sum); }
+  static INLINE Vec backward(Vec delta, Vec output) { return delta * (1.0f - output * output); }
 };
 
 struct Relu {
-  static INLINE Vec squash(Vec sum) { return sum < 0.0f ? Vec{} : sum; }  // NaN stays NaN
-  static INLINE Vec derivative(Vec delta, Vec unit) { return unit > 0.0f ? delta : Vec{}; }
+  static INLINE Vec forward(Vec sum) { return sum < 0.0f ? Vec{} : sum; }  // NaN stays NaN
+  static INLINE Vec backward(Vec delta, Vec output) { return output > 0.0f ? delta : Vec{}; }
 };
 
-// The same image for every lane.
-INLINE void show(Block& b, const float* image) {
+// Loads the same image into every lane.
+INLINE void load_image(Block& b, const float* image) {
   for (int y = 0; y < IMAGE; y++)
     for (int x = 0; x < IMAGE; x++) b.image[BORDER + y][BORDER + x] = splat(image[y * IMAGE + x]);
 }
 
-// Each lane's own roll of the image, as numpy.roll: what leaves on one side enters on the other.
-INLINE void show_rolled(Block& b, const float* image, Ints rows, Ints columns) {
+// Loads the image into each lane, rolled by that lane's rows and columns as by numpy.roll.
+INLINE void load_rolled_image(Block& b, const float* image, Ints rows, Ints columns) {
   for (int lane = 0; lane < LANES; lane++)
     for (int y = 0; y < IMAGE; y++) {
       const float* row = image + ((y - rows[lane]) & (IMAGE - 1)) * IMAGE;
-      for (int x = 0; x < IMAGE; x++)
-        b.image[BORDER + y][BORDER + x][lane] = row[(x - columns[lane]) & (IMAGE - 1)];
+      for (int x = 0; x < IMAGE; x++) b.image[BORDER + y][BORDER + x][lane] = row[(x - columns[lane]) & (IMAGE - 1)];
     }
 }
 
-template <class Unit>
+template <class Activation>
 LAYER void forward1(Block& b) {
   constexpr int tile = 2;
   const Vec* p = b.parameters;
@@ -51,13 +52,13 @@ LAYER void forward1(Block& b) {
         for (int i = 0; i < ROW; i++)
           for (int k = 0; k < tile; k++) b.h1[plane + k][BORDER + y][BORDER + x + i] = sum[i][k];
       }
-  // Apart from the sums, so that the processor works on many squashings at a time.
+  // Separate from the sums, so that the processor overlaps many activations.
   for (int plane = 0; plane < PLANES1; plane++)
     for (int y = BORDER; y < BORDER + SIDE1; y++)
-      for (int x = BORDER; x < BORDER + SIDE1; x++) b.h1[plane][y][x] = Unit::squash(b.h1[plane][y][x]);
+      for (int x = BORDER; x < BORDER + SIDE1; x++) b.h1[plane][y][x] = Activation::forward(b.h1[plane][y][x]);
 }
 
-template <class Unit>
+template <class Activation>
 LAYER void forward2(Block& b) {
   const Vec* p = b.parameters;
   for (int plane = 0; plane < PLANES2; plane += TILE2) {
@@ -79,14 +80,14 @@ LAYER void forward2(Block& b) {
         for (int k = 0; k < TILE2; k++) b.h2[unit2(row, i, plane + k)] = sum[i][k];
     }
   }
-  for (Vec& unit : b.h2) unit = Unit::squash(unit);
+  for (Vec& unit : b.h2) unit = Activation::forward(unit);
 }
 
-INLINE void drop(Block& b, float keep) {
-  for (int i = 0; i < UNITS2; i++) b.h2[i] = b.kept[i] ? b.h2[i] / keep : Vec{};
+INLINE void apply_dropout(Block& b, float keep_probability) {
+  for (int i = 0; i < UNITS2; i++) b.h2[i] = b.dropout_mask[i] ? b.h2[i] / keep_probability : Vec{};
 }
 
-template <class Unit>
+template <class Activation>
 LAYER void forward3(Block& b) {
   const Vec* p = b.parameters;
   for (int unit = 0; unit < UNITS3; unit += TILE3) {
@@ -98,7 +99,7 @@ LAYER void forward3(Block& b) {
     }
     for (int k = 0; k < TILE3; k++) b.h3[unit + k] = sum[k];
   }
-  for (Vec& unit : b.h3) unit = Unit::squash(unit);
+  for (Vec& unit : b.h3) unit = Activation::forward(unit);
 }
 
 LAYER void forward4(Block& b, bool tanh_output) {

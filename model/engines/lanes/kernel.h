@@ -1,73 +1,75 @@
-// The library's interface, in plain C types that library.py mirrors; and what one instruction set's kernel offers.
+// The C interface of the library, mirrored by library.py, and the interface of one instruction set's kernel.
 #pragma once
 
 #include <cstdint>
 
 extern "C" {
 
-// What decides the mathematics of an update: model.variants.Variant, as far as the kernel needs it.
-struct Law {
-  int32_t relu;           // hidden units: 1 ReLU, 0 tanh
-  int32_t tanh_output;    // output units: 1 tanh, 0 linear
-  int32_t cross_entropy;  // 1 softmax cross-entropy, 0 mean squared error
-  int32_t adamw;          // 1 AdamW, 0 plain gradient steps
-  float weight_decay;     // AdamW's
-  int32_t shift;          // largest roll of an image, pixels; 0 for none
-  uint32_t drop_below;    // an H2 output is dropped when its random bits are below; 0 keeps all
-  float keep;             // the others are divided by this, 1 - dropout
+// Hyper-parameters of an update: the fields of model.variants.Variant that the kernel needs.
+struct Hyperparams {
+  int32_t relu;             // hidden units: 1 ReLU, 0 tanh
+  int32_t tanh_output;      // output units: 1 tanh, 0 linear
+  int32_t cross_entropy;    // 1 softmax cross-entropy, 0 mean squared error
+  int32_t adamw;            // 1 AdamW, 0 plain gradient steps
+  float weight_decay;       // of AdamW
+  int32_t shift;            // largest roll of an image, pixels; 0: none
+  uint32_t drop_threshold;  // an H2 output is dropped when its random bits are below; 0: none is
+  float keep_probability;   // 1 - dropout; the outputs that are kept are divided by it
 };
 
-// An epoch of digits. What is per update is shared by all replicas.
-struct Digits {
-  const float* images;        // [count, 16, 16]
-  const int32_t* labels;      // [count] in 0..9
-  const float* rates;         // [count] learning rates; training only
-  const float* mean_scale;    // [count] AdamW's bias corrections 1 / (1 - 0.9^t) …
-  const float* square_scale;  // [count] … and 1 / (1 - 0.999^t)
+// The examples of an epoch, shared by all replicas.
+struct Examples {
+  const float* images;          // [count, 16, 16]
+  const int32_t* labels;        // [count] in 0..9
+  const float* learning_rates;  // [count]; training only
+  const float* mean_scale;      // [count] AdamW's bias corrections 1 / (1 - 0.9^t) …
+  const float* square_scale;    // [count] … and 1 / (1 - 0.999^t)
   int32_t count;
 };
 
-// Replicas in canonical layout (shape.h), changed in place by training.
+// Replicas in canonical layout (shape.h). Training updates them in place.
 struct Replicas {
-  float* parameters;           // [count, 9760]
-  float* means;                // [count, 9760] AdamW's first moments, or null
-  float* squares;              // [count, 9760] AdamW's second moments, or null
-  const uint32_t* shift_keys;  // [count, 2] this epoch's keys of the shift stream; null: not drawn from
-  const uint32_t* drop_keys;   // [count, 2] this epoch's keys of the dropout stream; null: not drawn from
+  float* parameters;             // [count, 9760]
+  float* means;                  // [count, 9760] AdamW's first moments, or null
+  float* squares;                // [count, 9760] AdamW's second moments, or null
+  const uint32_t* shift_keys;    // [count, 2] keys of the shift stream in this epoch, or null
+  const uint32_t* dropout_keys;  // [count, 2] keys of the dropout stream in this epoch, or null
   int32_t count;
 };
 
-// Scores of replicas.
+// Evaluation results of the replicas.
 struct Scores {
-  double* loss;         // [count] mean over the digits
+  double* loss;         // [count] mean over the examples
   int32_t* misses;      // [count]
-  int8_t* predictions;  // [count, digits]
+  int8_t* predictions;  // [count, examples]
 };
 
-// `kernel` counts the kernels that this processor can run from 0, the slowest. Those that return an int32_t return 0,
-// or 1 when there is not enough memory.
+// kernel: index among the kernels that this processor can run, from 0 (the slowest). lanes_train, lanes_evaluate and
+// lanes_draw return 0, or 1 when there is not enough memory.
 int32_t lanes_kernel_count();
 const char* lanes_kernel_name(int32_t kernel);
 int32_t lanes_kernel_width(int32_t kernel);  // replicas in a block
 const char* lanes_sources();                 // digest of the sources that the library was built from
-int32_t lanes_train(int32_t kernel, const Law*, const Digits*, const Replicas*, int32_t threads);
-int32_t lanes_evaluate(int32_t kernel, const Law*, const Digits*, const Replicas*, const Scores*, int32_t threads);
-// What an update draws, for tests. shifts: [replicas, 2]; kept: [replicas, 192].
-int32_t lanes_draw(int32_t kernel, const Law*, const Replicas*, int32_t step, int32_t* shifts, uint8_t* kept);
+int32_t lanes_train(int32_t kernel, const Hyperparams*, const Examples*, const Replicas*, int32_t threads);
+int32_t lanes_evaluate(int32_t kernel, const Hyperparams*, const Examples*, const Replicas*, const Scores*,
+                       int32_t threads);
+// The random draws of an update, for tests. shifts: [replicas, 2]; dropout_mask: [replicas, 192], 1 where kept.
+int32_t lanes_draw(int32_t kernel, const Hyperparams*, const Replicas*, int32_t step, int32_t* shifts,
+                   uint8_t* dropout_mask);
 
 }  // extern "C"
 
 namespace lanes {
 
-// One instruction set's kernel. A block is the `lanes` replicas from `first` on; absent ones are padded.
+// The kernel of one instruction set. A block holds the `lanes` replicas from `first` on, padded at the end.
 struct Kernel {
   const char* name;
   int lanes;
-  // Bytes of scratch memory that a call needs, aligned to 64; a thread reuses its own.
+  // Bytes of scratch memory that a call needs, aligned to 64. Each thread reuses its allocation.
   long scratch;
-  void (*train)(const Law&, const Digits&, const Replicas&, int first, void* scratch);
-  void (*evaluate)(const Law&, const Digits&, const Replicas&, const Scores&, int first, void* scratch);
-  void (*draw)(const Law&, const Replicas&, int first, int step, int32_t* shifts, uint8_t* kept);
+  void (*train)(const Hyperparams&, const Examples&, const Replicas&, int first, void* scratch);
+  void (*evaluate)(const Hyperparams&, const Examples&, const Replicas&, const Scores&, int first, void* scratch);
+  void (*draw)(const Hyperparams&, const Replicas&, int first, int step, int32_t* shifts, uint8_t* dropout_mask);
 };
 
 }  // namespace lanes

@@ -1,6 +1,6 @@
-"""The native library: found, checked, and its C functions with their types.
+"""Loads the native library, checks that it matches its sources, and declares its C functions.
 
-ctypes lets go of the GIL while a function runs, and asks nothing of the build but a C++ compiler.
+ctypes releases the GIL during a call, and needs only a C++ compiler at build time.
 """
 
 from ctypes import CDLL, POINTER, Structure, c_char_p, c_float, c_int32, c_uint32, c_void_p
@@ -14,7 +14,7 @@ from model.engines.lanes.build import LIBRARY, sources_digest
 
 
 class _Struct(Structure):
-    """A C structure made from keywords. It holds the addresses of arrays, and the arrays, so that they stay."""
+    """A C structure with keyword arguments. It keeps references to the arrays whose addresses it holds."""
 
     def __init__(self, **fields: Any) -> None:
         super().__init__(**{name: _plain(value) for name, value in fields.items()})
@@ -28,8 +28,8 @@ def _plain(value: Any) -> Any:
     return value.ctypes.data
 
 
-class Law(_Struct):
-    """What decides the mathematics of an update: `struct Law` in kernel.h."""
+class Hyperparams(_Struct):
+    """Hyper-parameters of an update: `struct Hyperparams` in kernel.h."""
 
     _fields_ = (
         ("relu", c_int32),
@@ -38,18 +38,18 @@ class Law(_Struct):
         ("adamw", c_int32),
         ("weight_decay", c_float),
         ("shift", c_int32),
-        ("drop_below", c_uint32),
-        ("keep", c_float),
+        ("drop_threshold", c_uint32),
+        ("keep_probability", c_float),
     )
 
 
-class Digits(_Struct):
-    """An epoch of digits: `struct Digits` in kernel.h."""
+class Examples(_Struct):
+    """The examples of an epoch: `struct Examples` in kernel.h."""
 
     _fields_ = (
         ("images", c_void_p),
         ("labels", c_void_p),
-        ("rates", c_void_p),
+        ("learning_rates", c_void_p),
         ("mean_scale", c_void_p),
         ("square_scale", c_void_p),
         ("count", c_int32),
@@ -64,20 +64,20 @@ class Replicas(_Struct):
         ("means", c_void_p),
         ("squares", c_void_p),
         ("shift_keys", c_void_p),
-        ("drop_keys", c_void_p),
+        ("dropout_keys", c_void_p),
         ("count", c_int32),
     )
 
 
 class Scores(_Struct):
-    """Scores of replicas: `struct Scores` in kernel.h."""
+    """Evaluation results of replicas: `struct Scores` in kernel.h."""
 
     _fields_ = (("loss", c_void_p), ("misses", c_void_p), ("predictions", c_void_p))
 
 
 @cache
 def missing(path: Path = LIBRARY) -> str | None:
-    """Why the library cannot be used, in one line; None when it can."""
+    """Why the library is unusable, in one line; None if it is usable."""
     if not path.exists():
         return "the native library was not built: install g++ or clang++, then reinstall this package"
     try:
@@ -92,29 +92,36 @@ def missing(path: Path = LIBRARY) -> str | None:
 
 @cache
 def load(path: Path = LIBRARY) -> CDLL:
-    """The library, its functions declared as in kernel.h.
+    """The library, with its functions declared as in kernel.h.
 
     Raises:
-      RuntimeError: it is `missing`.
+      RuntimeError: the library is `missing`.
     """
     if reason := missing(path):
         raise RuntimeError(reason)
     library = CDLL(str(path))
     library.lanes_kernel_name.restype = c_char_p
     library.lanes_kernel_name.argtypes = library.lanes_kernel_width.argtypes = (c_int32,)
-    told = (c_int32, POINTER(Law), POINTER(Digits), POINTER(Replicas))
-    library.lanes_train.argtypes = (*told, c_int32)
-    library.lanes_evaluate.argtypes = (*told, POINTER(Scores), c_int32)
-    library.lanes_draw.argtypes = (c_int32, POINTER(Law), POINTER(Replicas), c_int32, c_void_p, c_void_p)
+    common = (c_int32, POINTER(Hyperparams), POINTER(Examples), POINTER(Replicas))
+    library.lanes_train.argtypes = (*common, c_int32)
+    library.lanes_evaluate.argtypes = (*common, POINTER(Scores), c_int32)
+    library.lanes_draw.argtypes = (
+        c_int32,
+        POINTER(Hyperparams),
+        POINTER(Replicas),
+        c_int32,
+        c_void_p,
+        c_void_p,
+    )
     return library
 
 
 def kernels() -> list[str]:
-    """The kernels that this processor can run, one for each instruction set, the fastest last."""
+    """Names of the kernels that this processor can run, one per instruction set, the fastest last."""
     library = load()
     return [library.lanes_kernel_name(i).decode() for i in range(library.lanes_kernel_count())]
 
 
 def chosen_kernel() -> int:
-    """The kernel that calls use: the fastest."""
+    """Index of the kernel that calls use: the fastest."""
     return len(kernels()) - 1

@@ -1,21 +1,21 @@
-// The network's shape, once. 9,760 parameters; see model/network.py for where it comes from.
+// Shape of the network: 9,760 parameters. model/network.py gives the source.
 //
 // Two layouts of one replica's parameters:
-// - canonical: the Flax tree's leaves in tree order, each row-major, end to end. Python speaks this one.
-// - slots: the order in which the kernel meets them. A slot holds one vector, a parameter of every lane.
+// - canonical: the leaves of the Flax tree in tree order, each row-major, concatenated. Python uses this layout.
+// - slots: the order in which the kernel reads them. A slot is one vector: the same parameter of every lane.
 #pragma once
 
 namespace lanes {
 
-constexpr int IMAGE = 16;   // an image's side, pixels
-constexpr int KERNEL = 5;   // side of both convolutions' kernels; their stride is 2
+constexpr int IMAGE = 16;  // side of an image, pixels
+constexpr int KERNEL = 5;  // side of the convolution kernels, stride 2
 constexpr int TAPS = KERNEL * KERNEL;
-constexpr int BORDER = 2;   // pixels of background around the input of a convolution
+constexpr int BORDER = 2;  // background pixels around the input of a convolution
 constexpr float BACKGROUND = -1.0f;
 
-constexpr int SIDE1 = 8;    // H1: 12 planes of 8×8
+constexpr int SIDE1 = 8;  // H1: 12 planes of 8×8
 constexpr int PLANES1 = 12;
-constexpr int SIDE2 = 4;    // H2: 12 planes of 4×4, in three groups of four that read eight H1 planes each
+constexpr int SIDE2 = 4;  // H2: 12 planes of 4×4, in three groups of four that read eight H1 planes each
 constexpr int PLANES2 = 12;
 constexpr int GROUPS = 3;
 constexpr int GROUP_READS = 8;
@@ -25,22 +25,22 @@ constexpr int UNITS2 = SIDE2 * SIDE2 * PLANES2;
 constexpr int UNITS3 = 30;  // H3 and the output: fully connected
 constexpr int OUTPUTS = 10;
 
-// H1 planes come in three quads: A 0..3, B 4..7, C 8..11. Groups read A+B, B+C and A+C.
+// The H1 planes form three quads: A 0..3, B 4..7, C 8..11. The groups read A+B, B+C and A+C.
 constexpr int QUAD = 4;
 constexpr int READS[GROUPS][2] = {{0, 1}, {1, 2}, {0, 2}};
 
 constexpr int plane_read(int group, int input) { return READS[group][input / QUAD] * QUAD + input % QUAD; }
 
-// Canonical layout: offset of each leaf. Shapes as in the Flax tree.
+// Canonical layout: offset of each leaf, with its shape in the Flax tree.
 namespace canonical {
-constexpr int CONV1 = 0;                                           // Conv_0: [5, 5, 1, 12]
-constexpr int CONV2 = CONV1 + TAPS * PLANES1;                      // Conv_1..3: [5, 5, 8, 4] each
-constexpr int DENSE3 = CONV2 + TAPS * GROUP_READS * PLANES2;       // Dense_0: [192, 30]
-constexpr int DENSE4 = DENSE3 + UNITS2 * UNITS3;                   // Dense_1: [30, 10]
-constexpr int BIAS1 = DENSE4 + UNITS3 * OUTPUTS;                   // bias1: [8, 8, 12]
-constexpr int BIAS2 = BIAS1 + UNITS1;                              // bias2: [4, 4, 12]
-constexpr int BIAS3 = BIAS2 + UNITS2;                              // bias3: [30]
-constexpr int BIAS4 = BIAS3 + UNITS3;                              // bias4: [10]
+constexpr int CONV1 = 0;                                      // Conv_0: [5, 5, 1, 12]
+constexpr int CONV2 = CONV1 + TAPS * PLANES1;                 // Conv_1..3: [5, 5, 8, 4] each
+constexpr int DENSE3 = CONV2 + TAPS * GROUP_READS * PLANES2;  // Dense_0: [192, 30]
+constexpr int DENSE4 = DENSE3 + UNITS2 * UNITS3;              // Dense_1: [30, 10]
+constexpr int BIAS1 = DENSE4 + UNITS3 * OUTPUTS;              // bias1: [8, 8, 12]
+constexpr int BIAS2 = BIAS1 + UNITS1;                         // bias2: [4, 4, 12]
+constexpr int BIAS3 = BIAS2 + UNITS2;                         // bias3: [30]
+constexpr int BIAS4 = BIAS3 + UNITS3;                         // bias4: [10]
 constexpr int SIZE = BIAS4 + OUTPUTS;
 }  // namespace canonical
 

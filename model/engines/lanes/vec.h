@@ -1,14 +1,14 @@
-// Vectors of replicas: lane i of every vector belongs to replica i of the block, and lanes never mix.
+// Vectors of replicas: lane i of every vector belongs to replica i of the block. No operation mixes lanes.
 //
-// Compiler vector types only, so one source serves SSE2, AVX2, AVX-512 and Arm. Everything here lives in a
-// namespace of its own for each instruction set (LEVEL): the linker must not serve one set's copy to another.
+// Only compiler vector types are used, so one source serves SSE2, AVX2, AVX-512 and Arm. Each instruction set has its
+// own namespace (LEVEL), so that the linker does not merge functions compiled for different instruction sets.
 #pragma once
 
 #include <cstdint>
 #include <cstring>
 
 #define INLINE inline __attribute__((always_inline))
-#define LAYER inline __attribute__((noinline))  // a call costs nothing next to a layer, and is compiled once
+#define LAYER inline __attribute__((noinline))  // the call is cheap compared with the layer
 
 namespace lanes::LEVEL {
 
@@ -21,7 +21,7 @@ struct Constant {
   constexpr operator int() const { return N; }
 };
 
-// f(Constant<0>), …, f(Constant<N-1>), in line: tiles stay in registers, and `if constexpr` can use the index.
+// Calls f(Constant<0>), …, f(Constant<N-1>), inlined: tiles stay in registers, and `if constexpr` can use the index.
 template <int N, int I = 0, class F>
 INLINE void unroll(F&& f) {
   if constexpr (I < N) {
@@ -30,7 +30,7 @@ INLINE void unroll(F&& f) {
   }
 }
 
-// Keeps a loaded vector in its register. gcc would load it anew for each use, and loads are what is scarce.
+// Keeps a loaded vector in a register. gcc would reload it for each use, and loads are the bottleneck.
 #if defined(__x86_64__)
 #define KEEP(vector) asm("" : "+v"(vector))
 #elif defined(__aarch64__)
@@ -39,7 +39,7 @@ INLINE void unroll(F&& f) {
 #define KEEP(vector)
 #endif
 
-// The inner loop of every layer: sum[a][b] += x[a·XS]·y[b·YS]. The sums stay in registers.
+// Inner loop of every layer: sum[a][b] += x[a·XS]·y[b·YS]. The sums stay in registers.
 template <int XS, int YS, int A, int B>
 INLINE void add_products(Vec (&sum)[A][B], const Vec* x, const Vec* y) {
   Vec row[B];
@@ -56,7 +56,7 @@ INLINE void add_products(Vec (&sum)[A][B], const Vec* x, const Vec* y) {
 
 INLINE Vec splat(float x) { return x - Vec{}; }
 
-INLINE Vec sqrt(Vec x) {  // no vector type has it; compilers see through the loop
+INLINE Vec sqrt(Vec x) {  // vector types have no square root; compilers vectorise this loop
   float lane[LANES];
   std::memcpy(lane, &x, sizeof x);
   for (int i = 0; i < LANES; i++) lane[i] = __builtin_sqrtf(lane[i]);
@@ -64,8 +64,9 @@ INLINE Vec sqrt(Vec x) {  // no vector type has it; compilers see through the lo
   return x;
 }
 
-// x·P(x²)/Q(x²), minimax in relative error up to 8.6, clamped where it rounds to ±1. Within 4 units in the last
-// place, 0.7 on average (XLA's own: 4.6 and 0.8), never beyond ±1. NaN stays NaN: it fails both comparisons.
+// x·P(x²)/Q(x²), minimax in relative error up to 8.6, clamped where the result rounds to ±1. The error is at most 4
+// units in the last place, 0.7 on average (XLA: 4.6 and 0.8), and |result| ≤ 1. NaN stays NaN: it fails both
+// comparisons.
 INLINE Vec tanh(Vec x) {
   constexpr float limit = 8.4f;
   x = x > limit ? splat(limit) : x;
@@ -84,14 +85,14 @@ INLINE Vec tanh(Vec x) {
   return x * p / q;
 }
 
-// e^x for x ≤ 0 (a softmax's arguments), about 1 unit in the last place; 0 below -87. NaN stays NaN.
+// e^x for x ≤ 0 (the arguments of a softmax), error about 1 unit in the last place; 0 below -87. NaN stays NaN.
 INLINE Vec exp_negative(Vec x) {
   constexpr float shifter = 12582912.0f;  // 1.5·2²³: adding it leaves round(x) in the low bits
   Ints tiny = x < -87.0f;
   Vec power = x * 1.44269504f + shifter;
   Vec n = power - shifter;
   Vec r = x - n * 0.693359375f + n * 2.12194440e-4f;  // x - n·ln 2, in two parts
-  Vec p = splat(1.9875691500e-4f);                     // Cephes' polynomial for |r| ≤ ln 2 / 2
+  Vec p = splat(1.9875691500e-4f);                    // Cephes' polynomial for |r| ≤ ln 2 / 2
   p = p * r + 1.3981999507e-3f;
   p = p * r + 8.3334519073e-3f;
   p = p * r + 4.1665795894e-2f;
