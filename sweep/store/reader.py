@@ -39,6 +39,7 @@ def read_rows(
     kind: Literal["epochs", "labels"],
     columns: Sequence[str],
     last_only: bool = False,
+    starts: Sequence[int] | None = None,
 ) -> pd.DataFrame:
     """Rows of many files.
 
@@ -48,6 +49,7 @@ def read_rows(
       kind: which columns they have.
       columns: of them, those wanted.
       last_only: only each run's last epoch.
+      starts: first seed to return of each file; None: `first_new_seeds` of these files.
 
     Returns:
       The columns, and those of `CONSTANTS` that the files do not hold; constant texts are categoricals. A
@@ -56,7 +58,7 @@ def read_rows(
     schema = _SCHEMAS[kind]
     own = [name for name in columns if name not in CONSTANTS]
     texts = [name for name in own if pa.types.is_string(schema.field(name).type)]
-    first_new = _first_new_seed(files)
+    first_new = first_new_seeds(files) if starts is None else starts
 
     def read(i: int) -> pa.Table:
         doubles = first_new[i] > files[i].first_seed
@@ -82,8 +84,11 @@ def read_rows(
     return frame[[*columns, *_ALWAYS]]
 
 
-def _first_new_seed(files: Sequence[FileMetadata]) -> list[int]:
-    """From which seed on a file's rows count: two drivers on a root without locks may store a run twice."""
+def first_new_seeds(files: Sequence[FileMetadata]) -> list[int]:
+    """First seed of each file that no earlier file holds.
+
+    Two drivers on a root without locks may store a run twice; each run then counts once.
+    """
     stop: dict[tuple[str, str], int] = defaultdict(int)
     first = [0] * len(files)
     for i, file in sorted(enumerate(files), key=lambda pair: pair[1].first_seed):

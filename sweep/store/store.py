@@ -17,7 +17,7 @@ import json
 import re
 import zipfile
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -33,7 +33,7 @@ from sweep.errors import StoreError, one_line
 from sweep.spec.seeds import SeedRanges
 from sweep.spec.shard import Shard, shard_name
 from sweep.store.files import Files, files_at
-from sweep.store.reader import read_rows
+from sweep.store.reader import first_new_seeds, read_rows
 from sweep.store.schema import EPOCHS, LABELS, SCHEMA_VERSION, FileMetadata, NewerVersion
 
 MARKER = "lecun1989-sweep.json"
@@ -155,27 +155,66 @@ class Store:
         self.drop_checkpoint(shard)
         self.drop_failure(shard)
 
-    def epochs(self, columns: list[str] | None = None, last_only: bool = False) -> pd.DataFrame:
-        """Rows of every finished shard, with constants from the files' metadata beside them.
+    def epochs(
+        self,
+        columns: list[str] | None = None,
+        last_only: bool = False,
+        files: Sequence[StoredFile] | None = None,
+    ) -> pd.DataFrame:
+        """Rows of finished shards, with constants from the files' metadata beside them.
 
         Args:
           columns: of `schema.EPOCHS`; None for all.
           last_only: only each run's last epoch.
+          files: which of `files`; None for all.
 
         Returns:
           The chosen columns, and variant_digest, dataset_digest (8 hex digits), engine, device, code, epochs,
           n_train, n_test, as categoricals where text. A (variant, data set, seed) stored twice counts once.
         """
-        return self._rows("epochs", columns or EPOCHS.names, last_only)
+        chosen = self.files if files is None else files
+        return self._rows("epochs", columns or EPOCHS.names, chosen, last_only)
 
     def labels(self) -> pd.DataFrame:
         """Predicted test labels of every finished seed: `schema.LABELS` and the constants of `epochs`."""
-        return self._rows("labels", LABELS.names)
+        return self._rows("labels", LABELS.names, self.files)
+
+    def batches(
+        self,
+        kind: Literal["epochs", "labels"],
+        columns: list[str],
+        files: Sequence[StoredFile],
+        runs: int = 1024,
+    ) -> Iterator[pd.DataFrame]:
+        """The rows of `epochs` or `labels` a few files at a time, by first seed, for bounded memory.
+
+        Args:
+          kind: which rows.
+          columns: of `schema.EPOCHS` or `schema.LABELS`.
+          files: which of `files`.
+          runs: runs in a batch, or one file if it has more.
+        """
+        ordered = sorted(files, key=lambda file: file.metadata.first_seed)
+        starts = first_new_seeds([file.metadata for file in ordered])
+        at = 0
+        while at < len(ordered):
+            stop, held = at + 1, len(ordered[at].seeds)
+            while stop < len(ordered) and held + len(ordered[stop].seeds) <= runs:
+                held += len(ordered[stop].seeds)
+                stop += 1
+            rows = self._rows(kind, columns, ordered[at:stop], starts=starts[at:stop])
+            if len(rows):  # none, if earlier files hold all of these runs
+                yield rows
+            at = stop
 
     def _rows(
-        self, kind: Literal["epochs", "labels"], columns: list[str], last_only: bool = False
+        self,
+        kind: Literal["epochs", "labels"],
+        columns: list[str],
+        files: Sequence[StoredFile],
+        last_only: bool = False,
+        starts: Sequence[int] | None = None,
     ) -> pd.DataFrame:
-        files = self.files
         try:
             return read_rows(
                 [file.metadata for file in files],
@@ -183,6 +222,7 @@ class Store:
                 kind,
                 columns,
                 last_only,
+                starts,
             )
         except _DAMAGE as error:
             raise StoreError(

@@ -68,6 +68,20 @@ def test_seeds_stored_twice_count_once(copy, tmp_path):
     assert len(Store(str(copy)).epochs()) == 2 * 6 * 3
 
 
+@pytest.mark.parametrize("runs", [1, 5, 1000])
+def test_batches_together_are_all_rows(copy, tmp_path, runs):
+    run_inline(tmp_path / "other", small_spec(seeds="2:5"))
+    os.system(f"cp -r '{tmp_path}/other/.' '{copy}'")
+    store = Store(str(copy))
+    order = ["variant", "seed", "epoch"]
+    whole = store.epochs(EPOCHS.names).astype({"variant": str}).sort_values(order, ignore_index=True)
+    batches = list(store.batches("epochs", EPOCHS.names, store.files, runs))
+    assert all(len(batch) for batch in batches)
+    assert (len(batches) == 1) == (runs == 1000)
+    together = pd.concat(batches).astype({"variant": str}).sort_values(order, ignore_index=True)
+    assert together[["seed", "epoch", "test_misses"]].equals(whole[["seed", "epoch", "test_misses"]])
+
+
 def test_a_killed_write_leaves_nothing_that_counts(copy, tmp_path):
     before = Store(str(copy)).epochs()
     (next((copy / "epochs").rglob("*.parquet")).parent / "_seeds-9-9-00000000.parquet.1").write_bytes(b"half")
