@@ -6,10 +6,16 @@
     run(read_spec("quickstart", seeds="0:8"), store, Settings())
     frame, _ = make_table(store, "summary")
 
-Names load what they need when they are first used, so that importing a leaf loads only that leaf.
+Each name loads its module on first use, so that `import sweep` stays fast.
+
+Raises:
+  ImportError: a module of the working directory (or elsewhere on the path) hides the package `data` or `model`.
 """
 
+import sys
 from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -34,3 +40,30 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'sweep' has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)
+
+
+def _hidden_by(name: str) -> str | None:
+    """Path of the module that Python imports instead of this project's package `name`; None if it is ours."""
+    loaded = sys.modules.get(name)
+    spec = loaded.__spec__ if loaded else find_spec(name)
+    if spec is None:
+        return None
+    origin = spec.origin or next(iter(spec.submodule_search_locations or []), name)
+    ours = Path(__file__).parent.parent / name / "__init__.py"
+    return None if Path(origin).resolve() == ours.resolve() else origin
+
+
+def _check_packages() -> None:
+    for name in ("data", "model"):
+        if path := _hidden_by(name):
+            message = (
+                f"{path} hides the package {name!r} of lecun1989-sweep: "
+                f"rename it, or start Python in another directory"
+            )
+            if sys.argv[:1] == ["-m"]:  # Python still locates the module: `python -m sweep`
+                print(f"sweep: {message}", file=sys.stderr)
+                sys.exit(2)
+            raise ImportError(message)
+
+
+_check_packages()

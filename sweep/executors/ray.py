@@ -27,6 +27,7 @@ from ray.exceptions import (
     TaskUnschedulableError,
     WorkerCrashedError,
 )
+from ray.job_config import JobConfig
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from sweep.executors import native
@@ -36,6 +37,7 @@ from sweep.executors.retry import Attempt, Fault, after
 from sweep.messages import Digits, Message, Repartitioned
 from sweep.spec.shard import Shard
 
+_PACKAGES = Path(__file__).parents[2]  # the folder that holds data/, model/ and sweep/
 LOOK_SECONDS = 5.0  # between two looks at which machines are there
 
 _RESOURCES: dict[str, dict[str, Any]] = {"gpu": {"num_gpus": 1}, "tpu": {"resources": {"TPU": 1}}}
@@ -90,6 +92,9 @@ def connect(address: str | None, workers: int | None) -> None:
                 "address": "local",
                 "include_dashboard": False,
                 "object_store_memory": 256 * 2**20,
+                # Workers import the driver's packages. Without `_client_job`, Ray puts the working directory
+                # before them, where a file `model.py` would hide the package `model`.
+                "job_config": JobConfig(_py_driver_sys_path=[str(_PACKAGES)], _client_job=True),
             }
             ray.init(
                 num_cpus=workers, **own, **quiet
