@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sweep.analysis.frames import make_table
     from sweep.driver.driver import run
     from sweep.settings import Settings
-    from sweep.spec.spec import read_spec
+    from sweep.spec.read import read_spec
     from sweep.store.store import Store
 
 __all__ = ["Settings", "Store", "make_table", "read_spec", "run"]
@@ -31,7 +31,7 @@ _HOMES = {
     "Settings": "sweep.settings",
     "Store": "sweep.store.store",
     "make_table": "sweep.analysis.frames",
-    "read_spec": "sweep.spec.spec",
+    "read_spec": "sweep.spec.read",
     "run": "sweep.driver.driver",
 }
 

@@ -1,16 +1,24 @@
-"""What may be said to a user in one line. Standard library only."""
+"""Errors that the user sees as one line. Standard library only."""
 
 import os
 
 
 class SpecError(ValueError):
-    """The request cannot be served as written."""
+    """The request is wrong."""
 
 
 class StoreError(Exception):
-    """The root cannot be used as it is."""
+    """The root cannot be used in its present state."""
 
 
-def one_line(error: OSError) -> str:
-    """Why a file operation failed: the system's words, else the first line of the library's."""
-    return os.strerror(error.errno) if error.errno else str(error).strip().partition("\n")[0]
+def one_line(error: BaseException) -> str:
+    """The reason for an error in one line: the operating system's text, else the first line of its message."""
+    if isinstance(error, OSError) and error.errno and error.errno > 0:
+        return os.strerror(error.errno)
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
+
+
+def printable(text: str) -> str:
+    """The text with control characters and line breaks escaped, for a terminal."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

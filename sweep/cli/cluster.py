@@ -3,7 +3,7 @@
 import sys
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -84,9 +84,15 @@ def submit(
 ) -> None:
     """Have a cluster train sweeps. The same again, later, resumes; while it is under way, it changes nothing."""
     from sweep.cluster.jobs import Cluster, root_on_head
-    from sweep.spec.spec import read_spec
+    from sweep.spec.read import read_spec
 
-    changes = {"variants": variants, "recipe": recipe, "seeds": seeds, "dataset": dataset, "engine": engine}
+    changes: dict[str, Any] = {
+        "variants": variants,
+        "recipe": recipe,
+        "seeds": seeds,
+        "dataset": dataset,
+        "engine": engine,
+    }
     wanted = [
         read_spec(spec, **changes, shard_width=shard_width, set=grid(override, epochs)) for spec in specs
     ]

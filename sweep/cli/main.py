@@ -89,7 +89,7 @@ def run(
     """Train what is missing of a sweep, and print its table. The same command resumes, retries and extends."""
     from sweep.driver.driver import missing, sweep_name
     from sweep.settings import Settings
-    from sweep.spec.spec import read_spec
+    from sweep.spec.read import read_spec
     from sweep.store.store import Store
 
     wanted = read_spec(
@@ -220,7 +220,7 @@ def replay(
 @app.command()
 def presets() -> None:
     """The specs that come with the package."""
-    from sweep.spec.spec import presets as shipped
+    from sweep.spec.read import presets as shipped
 
     for name, about in shipped().items():
         print(f"{name:15s}{about}")

@@ -14,10 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from model.names import nearest
 from sweep.errors import SpecError
+from sweep.spec.yamlfile import Loader, read_mapping
 
 # A TPU's generation: the runtime version of its image, chips of the largest single machine, TensorCores in a chip
 # that the number in its name counts (v4-8 is four chips, v6e-8 is eight).
@@ -87,19 +86,7 @@ def read(path: Path) -> dict[str, Any]:
     Raises:
       SpecError: there is no such file, or it is no YAML mapping.
     """
-    try:
-        config = yaml.safe_load(path.read_text())
-    except FileNotFoundError:
-        raise SpecError(f"{path}: there is no such file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise SpecError(f"{path}: cannot be read: {error}") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" in line {mark.line + 1}" if mark else ""
-        raise SpecError(f"{path}: broken YAML{where}: {getattr(error, 'problem', None) or error}") from None
-    if not isinstance(config, dict):
-        raise SpecError(f"{path}: a cluster file is a mapping that begins with cluster_name")
-    return config
+    return read_mapping(path, "a cluster file, a mapping that begins with cluster_name", Loader)
 
 
 def _against_schema(config: dict[str, Any]) -> str | None:

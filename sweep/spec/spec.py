@@ -1,4 +1,4 @@
-"""What may be asked: variants × seeds on a data set. Loads neither JAX nor Ray."""
+"""The spec of a sweep: variants × seeds on a data set. Imports neither JAX nor Ray."""
 
 import hashlib
 import itertools
@@ -7,11 +7,8 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import fields
-from importlib import resources
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-import yaml
 from pydantic import (
     BaseModel,
     BeforeValidator,
@@ -23,40 +20,56 @@ from pydantic import (
 )
 
 from data.options import DatasetOptions
+from model.engines import ENGINES
 from model.names import nearest
 from model.variants import OVERRIDABLE, RECIPES, VARIANTS, Variant, variant
 from sweep.errors import SpecError
+from sweep.spec.explain import explain
 from sweep.spec.seeds import SeedRanges
 
 MAX_RUNS = 10_000_000
 MAX_CELLS = 10_000  # variants × recipes × grid
-EngineName = Literal["auto", "vmap", "lanes"]
 
 
 def as_list(value: Any) -> Any:
-    """One value, a list, or text with commas."""
+    """The items of a list or of text with commas; any other value as the only item.
+
+    Raises:
+      ValueError: an empty list.
+    """
     if isinstance(value, str):
         return [part.strip() for part in value.split(",")]
-    return value if isinstance(value, list | tuple) else [value]
+    if isinstance(value, list | tuple):
+        if not value:
+            raise ValueError("the list is empty: give at least one value")
+        return value
+    return [value]
+
+
+def _reject_bool(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError(f"{value} is not a whole number")
+    return value
 
 
 Names = Annotated[tuple[str, ...], BeforeValidator(as_list)]
+WholeNumber = Annotated[int, BeforeValidator(_reject_bool)]
 
 
 class DatasetSpec(BaseModel):
-    """Which digits. Fields left out take the data set's defaults; `antialias` follows each recipe."""
+    """A data set and its options. Omitted options take the data set's defaults; `antialias` follows the recipe."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = "mnist5k"
-    n_train: int | None = None
-    n_test: int | None = None
-    draw: int | None = None
+    n_train: WholeNumber | None = None
+    n_test: WholeNumber | None = None
+    draw: WholeNumber | None = None
     era: str | None = None
     antialias: bool | None = None
 
     def options(self, recipe: str) -> DatasetOptions:
-        """The exact digits for one recipe."""
+        """The complete options under one recipe."""
         given = {k: v for k, v in self.model_dump().items() if v is not None}
         if self.name.startswith("mnist"):
             given.setdefault("antialias", RECIPES[recipe].antialias)
@@ -71,11 +84,7 @@ def dataset_label(options: DatasetOptions) -> str:
 
 
 class SweepSpec(BaseModel):
-    """Variants × seeds × data set, and how to run them.
-
-    Raises (through `parse`):
-      SpecError: one line that names the key, what is wrong and what would be right.
-    """
+    """Variants × seeds on a data set, and how to run them. `parse` and `read_spec` make one."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -86,25 +95,35 @@ class SweepSpec(BaseModel):
     dataset: Annotated[DatasetSpec, BeforeValidator(lambda d: {"name": d} if isinstance(d, str) else d)] = (
         DatasetSpec()
     )
-    set: dict[str, tuple[Any, ...]] = Field(
-        default_factory=dict
-    )  # hyper-parameter: one value or a grid of them
-    engine: EngineName = "auto"
-    shard_width: Annotated[int, Field(ge=1, le=65536)] = 16  # seeds trained together by one worker
+    set: dict[str, tuple[Any, ...]] = Field(default_factory=dict)  # values of each hyper-parameter: a grid
+    engine: str = "auto"  # or a key of `model.engines.ENGINES`
+    shard_width: Annotated[WholeNumber, Field(ge=1, le=65536)] = 16  # seeds trained together by one worker
 
     @field_validator("name")
     @classmethod
     def _name(cls, name: str) -> str:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
-            raise ValueError(f"{name!r} may hold letters, digits, '.', '_' and '-' only, at most 64 of them")
+            raise ValueError(
+                f"{name!r} is not a name: use at most 64 letters, digits, '.', '_' and '-', and begin with a "
+                "letter or digit"
+            )
+        return name
+
+    @field_validator("engine")
+    @classmethod
+    def _engine(cls, name: str) -> str:
+        choices = ("auto", *ENGINES)
+        if name not in choices:
+            raise ValueError(f"unknown engine {name!r}{nearest(name, choices)}")
         return name
 
     @field_validator("seeds", mode="before")
     @classmethod
     def _seeds(cls, seeds: Any) -> str:
         parts = seeds if isinstance(seeds, list | tuple) else [seeds]
-        if not all(isinstance(part, int | str) for part in parts):
-            raise ValueError("write 7, or 0:64 for seeds 0 to 63")
+        for part in parts:
+            if not isinstance(part, int | str) or isinstance(part, bool):
+                raise ValueError(f"{part!r} is not a seed or a range: write 7, or 0:64 for seeds 0 to 63")
         return str(SeedRanges.parse(",".join(map(str, parts))))
 
     @field_validator("set", mode="before")
@@ -115,16 +134,23 @@ class SweepSpec(BaseModel):
         for key in grid:
             if key not in OVERRIDABLE:
                 raise ValueError(f"unknown hyper-parameter {key!r}{nearest(str(key), OVERRIDABLE)}")
-        return {key: tuple(as_list(value)) for key, value in grid.items()}
+        values = {key: tuple(as_list(value)) for key, value in grid.items()}
+        for key, several in values.items():
+            for value in several:
+                if not isinstance(value, int | float | str) or isinstance(value, bool):
+                    raise ValueError(f"{key} = {value!r} is neither a number nor text")
+        return values
 
     @model_validator(mode="after")
     def _complete(self) -> "SweepSpec":
         wide = len(self.recipe) * len(self.variants) * math.prod(map(len, self.set.values()))
-        if wide > MAX_CELLS:  # before the cells are looked at one by one
-            raise ValueError(f"asks for {wide:,} combinations: at most {MAX_CELLS:,} fit one sweep")
+        if wide > MAX_CELLS:  # before the cells are enumerated
+            raise ValueError(
+                f"{wide:,} combinations of variants, recipes and values: at most {MAX_CELLS:,} fit one sweep"
+            )
         runs = len(list(self.cells())) * len(self.seed_ranges)
         if runs > MAX_RUNS:
-            raise ValueError(f"asks for {runs:,} runs: at most {MAX_RUNS:,} fit one sweep")
+            raise ValueError(f"{runs:,} runs: at most {MAX_RUNS:,} fit one sweep")
         return self
 
     @property
@@ -133,7 +159,7 @@ class SweepSpec(BaseModel):
         return SeedRanges.parse(self.seeds)
 
     def cells(self) -> Iterator[tuple[Variant, DatasetOptions]]:
-        """Every variant asked for, once, with its digits; duplicates by mathematics are dropped."""
+        """Every requested variant with its data set; equal ones (by digest) occur once."""
         seen = set()
         for recipe, name in itertools.product(self.recipe, self.variants):
             for values in itertools.product(*self.set.values()):
@@ -145,84 +171,26 @@ class SweepSpec(BaseModel):
 
     @property
     def digest(self) -> str:
-        """Eight hex digits over what is asked for, not over how it is run."""
+        """Eight hex digits over the requested runs. How they are executed is not part of it."""
         asked = self.model_dump(mode="json", exclude={"engine", "shard_width"})
         return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:8]
 
 
-def presets() -> dict[str, str]:
-    """Names of the presets shipped with the package, and what each asks for."""
-    found = {}
-    for file in sorted(resources.files("sweep.spec.presets").iterdir(), key=lambda f: f.name):
-        if file.name.endswith(".yaml"):
-            found[file.name.removesuffix(".yaml")] = file.read_text().splitlines()[0].lstrip("# ")
-    return found
-
-
-def read_spec(source: str | None, **changes: Any) -> SweepSpec:
-    """A spec from a YAML file or a preset's name, with some keys changed.
+def parse(fields: dict[str, Any], where: str = "") -> SweepSpec:
+    """A validated spec from plain data.
 
     Args:
-      source: path of a YAML file, a preset's name, or None for the defaults.
-      changes: keys of SweepSpec that replace the file's; None leaves the file's.
+      fields: keys of SweepSpec.
+      where: the source of the fields, with which the message of an error begins.
 
     Raises:
-      SpecError: missing or broken file, unknown key or value.
+      SpecError: an unknown key or a wrong value, in one line.
     """
-    where, fields = _read(source)
-    fields.update({key: value for key, value in changes.items() if value is not None})
-    return parse(fields, where)
-
-
-def parse(fields: dict[str, Any], where: str = "spec") -> SweepSpec:
-    """A checked spec from plain data; `where` begins the message of a SpecError."""
+    prefix = f"{where}: " if where else ""
     try:
         return SweepSpec(**fields)
     except ValidationError as error:
-        raise SpecError(f"{where}: {_one_line(error)}") from None
+        keys = {"": SweepSpec.model_fields, "dataset": DatasetSpec.model_fields}
+        raise SpecError(f"{prefix}{explain(error, keys)}") from None
     except TypeError:
-        raise SpecError(f"{where}: keys must be words") from None
-
-
-def _read(source: str | None) -> tuple[str, dict[str, Any]]:
-    if source is None:
-        return "sweep", {}
-    if source in presets():
-        text, where = resources.files("sweep.spec.presets").joinpath(f"{source}.yaml").read_text(), source
-    else:
-        path, where = Path(source), source
-        if not path.is_file():
-            if path.suffix in (".yaml", ".yml") or "/" in source:
-                raise SpecError(f"{source}: there is no such file")
-            raise SpecError(f"{source}: neither a file nor a preset{nearest(source, presets())}")
-        try:
-            text = path.read_text()
-        except (OSError, UnicodeDecodeError) as error:
-            raise SpecError(f"{source}: cannot be read: {error}") from None
-    try:
-        fields = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f" in line {mark.line + 1}" if mark else ""
-        raise SpecError(f"{where}: broken YAML{line}: {getattr(error, 'problem', None) or error}") from None
-    if fields is None:
-        fields = {}
-    if not isinstance(fields, dict):
-        raise SpecError(f"{where}: a spec is a mapping such as 'seeds: 0:64', not a {type(fields).__name__}")
-    return where, fields
-
-
-def _one_line(error: ValidationError) -> str:
-    """The first problem: where, what, and what would be right."""
-    first = error.errors()[0]
-    place = ".".join(str(part) for part in first["loc"])
-    if first["type"] == "extra_forbidden":
-        key = str(first["loc"][-1])
-        known = DatasetSpec.model_fields if first["loc"][0] == "dataset" else SweepSpec.model_fields
-        return f"unknown key {key!r}{nearest(key, known)}"
-    message = first["msg"].removeprefix("Value error, ")
-    if first["type"] == "literal_error":
-        choices = first["ctx"]["expected"].replace("'", "").replace(" or ", ", ").split(", ")
-        message = f"unknown {place} {first['input']!r}{nearest(str(first['input']), choices)}"
-        return message
-    return f"{place}: {message}" if place else message
+        raise SpecError(f"{prefix}keys must be text") from None

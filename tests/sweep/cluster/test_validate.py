@@ -129,7 +129,7 @@ def test_every_problem_is_a_line_of_its_own(tmp_path):
 
 @pytest.mark.parametrize(
     ("content", "line"),
-    [("a: [", "broken YAML in line"), ("- a", "is a mapping that begins"), (None, "no such file")],
+    [("a: [", "broken YAML in line"), ("- a", "a mapping that begins"), (None, "No such file")],
 )
 def test_what_is_no_cluster_file_is_said_so(content, line, tmp_path):
     if content is not None:

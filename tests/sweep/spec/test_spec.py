@@ -2,8 +2,10 @@
 
 import pytest
 
+from sweep.errors import SpecError
+from sweep.spec.read import presets, read_spec
 from sweep.spec.seeds import MAX_SEED
-from sweep.spec.spec import SpecError, dataset_label, parse, presets, read_spec
+from sweep.spec.spec import dataset_label, parse
 
 
 def test_every_preset_is_a_spec():
@@ -55,8 +57,25 @@ WRONG = {
     "negative seeds": ({"seeds": "-1:4"}, "not a seed or a range"),
     "too large a seed": ({"seeds": str(MAX_SEED + 1)}, "too large"),
     "too many runs": ({"seeds": "0:4000000000"}, "at most"),
+    "an empty list of variants": ({"variants": []}, "variants: the list is empty"),
+    "an empty grid": ({"set": {"learning_rate": []}}, "set: the list is empty"),
+    "a mapping for a hyper-parameter": ({"set": {"learning_rate": {"a": 1}}}, "neither a number nor text"),
+    "true for a hyper-parameter": ({"set": {"epochs": True}}, "epochs = True is neither a number"),
+    "a list for set": ({"set": ["epochs"]}, "set: give a mapping"),
+    "a fraction for seeds": ({"seeds": 1.5}, "1.5 is not a seed or a range"),
+    "true for seeds": ({"seeds": [True]}, "True is not a seed or a range"),
+    "a number for a variant": ({"variants": 5}, "variants: 5 is a number, not text"),
+    "a number for a data set": ({"dataset": 5}, "dataset: 5 is a number: write a name, or a mapping"),
+    "a list for a data set": ({"dataset": ["mnist"]}, "dataset: ['mnist'] is a list: write a name"),
+    "a word for a size": ({"dataset": {"n_train": "many"}}, "dataset.n_train: 'many' is not a whole number"),
+    "true for a size": ({"dataset": {"n_train": True}}, "dataset.n_train: True is not a whole number"),
+    "a word for a flag": ({"dataset": {"antialias": "maybe"}}, "'maybe' is neither true nor false"),
+    "a large width": ({"shard_width": 10**6}, "shard_width: 1000000 is too large: at most 65,536"),
+    "a word for the width": ({"shard_width": "wide"}, "shard_width: 'wide' is not a whole number"),
+    "a number for the name": ({"name": 7}, "name: 7 is a number, not text"),
+    "a very long value": ({"shard_width": "x" * 5000}, "x… is not a whole number"),
     "a width of zero": ({"shard_width": 0}, "shard_width"),
-    "a name that leaves the root": ({"name": "../x"}, "may hold letters"),
+    "a name that leaves the root": ({"name": "../x"}, "is not a name"),
 }
 
 
@@ -68,31 +87,9 @@ def test_wrong_input_gives_one_clear_line(fields, message):
     assert message in text
     assert text.startswith("my.yaml: ")
     assert "\n" not in text
+    assert len(text) < 250
 
 
 def test_a_spec_asking_for_10_to_the_12_runs_is_refused_without_counting_them():
     with pytest.raises(SpecError, match="at most"):
         parse({"seeds": "0:4000000000", "set": {"learning_rate": [i / 1000 for i in range(1, 250)]}})
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("variants: [base", "broken YAML in line"),
-        ("- base", "a spec is a mapping"),
-        ("!!python/object/apply:os.system ['true']", "broken YAML"),
-    ],
-)
-def test_a_broken_file_is_named(tmp_path, text, message):
-    path = tmp_path / "spec.yaml"
-    path.write_text(text)
-    with pytest.raises(SpecError, match=message) as error:
-        read_spec(str(path))
-    assert str(path) in str(error.value)
-
-
-def test_a_missing_file_and_a_misspelt_preset():
-    with pytest.raises(SpecError, match="there is no such file"):
-        read_spec("nowhere.yaml")
-    with pytest.raises(SpecError, match="did you mean 'quickstart'"):
-        read_spec("quickstrat")

@@ -13,7 +13,8 @@ import pytest
 from sweep.driver.driver import recorded_sweeps
 from sweep.errors import SpecError, StoreError
 from sweep.executors import ray as scheduler
-from sweep.spec.spec import parse, read_spec
+from sweep.spec.read import read_spec
+from sweep.spec.spec import parse
 from sweep.store.store import Store
 from tests.sweep.store.test_check import VERSION_1
 
