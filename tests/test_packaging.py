@@ -139,3 +139,15 @@ def test_an_installation_works_beside_a_folder_data(editable, beside_data):
     assert found == [home / "data" / "__init__.py", home / "model" / "__init__.py"]
     assert (home / "model" / "engines" / "lanes" / "kernel.so").exists()
     assert (home / "model" / "py.typed").exists()
+
+
+@pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
+def test_commands_of_the_readme_and_of_ci_are_targets_of_the_makefile():
+    documents = [PROJECT / name for name in ("README.md", ".ci/run", ".pre-commit-config.yaml")]
+    commands = set(re.findall(r"\bmake [a-z]+", "\n".join(path.read_text() for path in documents)))
+    assert "make test" in commands
+    for command in commands:
+        shown = subprocess.run(
+            [*command.split(), "-n"], cwd=PROJECT, capture_output=True, text=True, check=False
+        )
+        assert shown.returncode == 0, shown.stderr
