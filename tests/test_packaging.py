@@ -144,7 +144,9 @@ def test_an_installation_works_beside_a_folder_data(editable, beside_data):
 @pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
 def test_commands_of_the_readme_and_of_ci_are_targets_of_the_makefile():
     documents = [PROJECT / name for name in ("README.md", ".ci/run", ".pre-commit-config.yaml")]
-    commands = set(re.findall(r"\bmake [a-z]+", "\n".join(path.read_text() for path in documents)))
+    commands = set(
+        re.findall(r"(?:^|`|: )(make [a-z]+)", "\n".join(path.read_text() for path in documents), re.M)
+    )
     assert "make test" in commands
     for command in commands:
         shown = subprocess.run(
