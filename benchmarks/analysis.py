@@ -47,7 +47,7 @@ def write_store(root: Path, runs: int, width: int) -> None:
             rows.append(Measured(losses[1], train, losses[0], test, epoch < diverges_at))
         rates = [3e-4] * EPOCHS
         metadata = FileMetadata(
-            variant=vars(cell.variant),
+            variant=cell.variant.to_stored(),
             variant_digest=cell.variant.digest,
             dataset={"name": "mnist", "n_train": N_TRAIN, "n_test": N_TEST},
             dataset_digest=cell.dataset_digest,

@@ -42,7 +42,7 @@ def instant(
     labels = labels_table(variant, name, first.seeds, predictions, rows[-1].finite)
     for shard in shards:
         metadata = FileMetadata(
-            variant=vars(variant),
+            variant=variant.to_stored(),
             variant_digest=variant.digest,
             dataset={"name": name, "n_train": 7291, "n_test": DIGITS},
             dataset_digest=shard.cell.dataset_digest,
@@ -109,7 +109,7 @@ def main() -> None:
     spec = parse(
         {"variants": "base", "seeds": f"0:{SHARDS * WIDTH}", "set": {"epochs": 23}, "shard_width": WIDTH}
     )
-    datasets = {repr(options): {"digest": "d" * 64, "name": "mnist5k"} for _, options in spec.cells()}
+    datasets = {options.key: {"digest": "d" * 64, "name": "mnist5k"} for _, options in spec.cells()}
     with tempfile.TemporaryDirectory() as folder:
         store = Store(f"{folder}/results")
         began = time.monotonic()

@@ -12,7 +12,7 @@ import math
 
 import numpy as np
 
-from data.options import DatasetOptions, Era
+from data.options import DatasetOptions, PrngLayout
 
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 _PARITY = np.uint32(0x1BD11BDA)
@@ -24,22 +24,22 @@ def drawn(options: DatasetOptions, available: int) -> np.ndarray:
     """[available] int64: every row in the order of the draw, or in file order when there is no draw."""
     if options.seed is None:
         return np.arange(available)
-    return permutation(options.seed, available, options.era)
+    return permutation(options.seed, available, options.prng_layout)
 
 
-def permutation(seed: int, n: int, era: Era) -> np.ndarray:
+def permutation(seed: int, n: int, layout: PrngLayout) -> np.ndarray:
     """``jax.random.permutation(jax.random.PRNGKey(seed), n)``: [n] int64, each of 0..n-1 once."""
     key = np.array([seed >> 32, seed & 0xFFFFFFFF], np.uint32)
     rows = np.arange(n)
     # Sorting by 32-bit keys leaves ties; JAX sorts as often as makes them harmless.
     for _ in range(math.ceil(3 * math.log(max(1, n)) / math.log(2**32 - 1))):
-        key, subkey = _split(key, era)
-        rows = rows[np.argsort(_bits(subkey, n, era), kind="stable")]
+        key, subkey = _split(key, layout)
+        rows = rows[np.argsort(_bits(subkey, n, layout), kind="stable")]
     return rows
 
 
-def _split(key: Words, era: Era) -> tuple[Words, Words]:
-    if era == "notebook":
+def _split(key: Words, layout: PrngLayout) -> tuple[Words, Words]:
+    if layout == "notebook":
         first, second = _pairs(key, 4).reshape(2, 2)
     else:
         first, second = np.stack(
@@ -48,8 +48,8 @@ def _split(key: Words, era: Era) -> tuple[Words, Words]:
     return first, second
 
 
-def _bits(key: Words, n: int, era: Era) -> Words:
-    if era == "notebook":
+def _bits(key: Words, n: int, layout: PrngLayout) -> Words:
+    if layout == "notebook":
         return _pairs(key, n)
     high, low = _threefry(key, np.zeros(n, np.uint32), np.arange(n, dtype=np.uint32))
     return high ^ low

@@ -1,25 +1,30 @@
-"""Which data sets there are and what may be asked of them. Standard library only."""
+"""The data sets and their options. Imports the standard library, `model.identity` and `model.names`."""
 
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
-from difflib import get_close_matches
+from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-Era = Literal["notebook", "today"]
+from model.identity import Identity, digest
+from model.names import nearest
 
-DEFAULT_DRAW = 42
+PrngLayout = Literal["notebook", "today"]
+
+DEFAULT_SUBSET_SEED = 42
+IDENTITY = Identity(
+    version_1=frozenset(("name", "n_train", "n_test", "subset_seed", "prng_layout", "antialias")),
+    stored_names={"subset_seed": "draw", "prng_layout": "era"},
+)
 
 
 @dataclass(frozen=True)
 class DatasetEntry:
-    """One line of :data:`DATASETS`."""
+    """An entry of :data:`DATASETS`."""
 
     summary: str
     loader: str  # module whose `load` makes the arrays
-    rows: tuple[int, int]  # digits there are to take train and test from
-    shared: bool  # train and test are cut from the same rows, so together they cannot exceed them
+    rows: tuple[int, int]  # available digits for train and for test
+    shared: bool  # train and test are disjoint subsets of the same rows
     sizes: tuple[int, int]  # default train and test sizes
-    drawn: bool  # rows are drawn at random unless told otherwise; else taken in file order
+    drawn: bool  # rows are a random subset by default; else they are taken in file order
 
 
 DATASETS: dict[str, DatasetEntry] = {
@@ -52,37 +57,44 @@ DATASETS: dict[str, DatasetEntry] = {
 
 @dataclass(frozen=True)
 class DatasetOptions:
-    """Everything that decides the arrays of a data set.
+    """Options that determine the arrays of a data set.
+
+    A new field needs a default under which the arrays are unchanged (see `model.identity`).
 
     Raises:
-      ValueError: an unknown name or era, a size below 1 or above what there is, a draw out of range.
+      ValueError: unknown name or PRNG layout, or a size or subset seed out of range.
     """
 
     name: str = "mnist5k"
-    n_train: int | None = None  # None: the data set's own default, see `sizes`
+    n_train: int | None = None  # None: the data set's default, see `sizes`
     n_test: int | None = None
-    draw: int | None = None  # seed of the random draw; None: 42, or for usps every row in file order
-    era: Era = "notebook"  # which of JAX's two random-number schemes made the draw, see data/draw.py
+    subset_seed: int | None = None  # seed of the random subset; None: 42, or for usps all rows in file order
+    prng_layout: PrngLayout = (
+        "notebook"  # which of JAX's two counter layouts orders the rows, see data/draw.py
+    )
     antialias: bool = True  # of the resize; usps digits are 16x16 already
 
     def __post_init__(self) -> None:
         if self.name not in DATASETS:
-            raise ValueError(f"unknown data set {self.name!r}{_nearest(self.name, DATASETS)}")
-        if self.era not in get_args(Era):
-            raise ValueError(f"unknown era {self.era!r}{_nearest(self.era, get_args(Era))}")
-        if self.draw is not None and not 0 <= self.draw < 2**32:
-            raise ValueError(f"draw = {self.draw} is out of range: give a seed from 0 to {2**32 - 1}")
+            raise ValueError(f"unknown data set {self.name!r}{nearest(self.name, DATASETS)}")
+        if self.prng_layout not in get_args(PrngLayout):
+            layouts = get_args(PrngLayout)
+            raise ValueError(f"unknown prng_layout {self.prng_layout!r}{nearest(self.prng_layout, layouts)}")
+        if self.subset_seed is not None and not 0 <= self.subset_seed < 2**32:
+            raise ValueError(
+                f"subset_seed = {self.subset_seed} is out of range: give a seed from 0 to {2**32 - 1}"
+            )
         if self.name == "usps" and not self.antialias:
             raise ValueError("antialias = False: usps digits are 16x16 already, nothing is resized")
         entry = DATASETS[self.name]
         n_train, n_test = self.sizes
         for field, size, available in ("n_train", n_train, entry.rows[0]), ("n_test", n_test, entry.rows[1]):
             if not 1 <= size <= available:
-                raise ValueError(f"{field} = {size}: {self.name} has {available} digits to take it from")
+                raise ValueError(f"{field} = {size} is out of range: {self.name} has {available} digits")
         if entry.shared and n_train + n_test > entry.rows[0]:
             raise ValueError(
                 f"n_train + n_test = {n_train} + {n_test}: "
-                f"{self.name} has {entry.rows[0]} digits for both together"
+                f"{self.name} has {entry.rows[0]} digits for train and test together"
             )
 
     @property
@@ -96,17 +108,22 @@ class DatasetOptions:
 
     @property
     def seed(self) -> int | None:
-        """Seed of the draw, default filled in; None means file order."""
-        return DEFAULT_DRAW if self.draw is None and DATASETS[self.name].drawn else self.draw
+        """Seed of the random subset, default filled in; None means file order."""
+        if self.subset_seed is None and DATASETS[self.name].drawn:
+            return DEFAULT_SUBSET_SEED
+        return self.subset_seed
+
+    @property
+    def key(self) -> str:
+        """SHA-256 (64 hex digits) over the options as given: identifies a data set before it is loaded."""
+        return digest(self.to_stored())
+
+    def to_stored(self) -> dict[str, Any]:
+        """Field values as JSON values by stored name."""
+        return IDENTITY.to_stored(self)
 
     @property
     def description(self) -> dict[str, Any]:
-        """The options as JSON values, defaults filled in."""
+        """JSON values by stored name, defaults filled in."""
         n_train, n_test = self.sizes
-        return asdict(self) | {"n_train": n_train, "n_test": n_test, "draw": self.seed}
-
-
-def _nearest(word: str, choices: Iterable[str]) -> str:
-    names = list(choices)
-    close = get_close_matches(word, names, n=1)
-    return f": did you mean {close[0]!r}?" if close else f": choose from {', '.join(names)}"
+        return self.to_stored() | {"n_train": n_train, "n_test": n_test, "draw": self.seed}

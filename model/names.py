@@ -1,4 +1,4 @@
-"""The words a variant may be described with, and the hint given for a misspelt one. Standard library only."""
+"""Values of a variant's fields, and suggestions for misspelt names. Standard library only."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -8,7 +8,7 @@ Activation = Literal["tanh", "relu"]
 Output = Literal["tanh", "linear"]
 Objective = Literal["squared", "cross_entropy"]
 Optimizer = Literal["sgd", "adamw"]
-Fall = Literal["none", "step", "epoch"]
+LrSchedule = Literal["none", "step", "epoch"]
 Init = Literal["flax", "notebook", "karpathy", "paper"]
 
 

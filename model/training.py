@@ -46,7 +46,7 @@ def learning_rates(variant: Variant, epoch: int, n: int) -> np.ndarray:
     """Learning rate of each update of an epoch.
 
     Args:
-      variant: its `fall` says how the rate goes from `learning_rate` to `final_fraction` of it.
+      variant: its `lr_schedule` says how the rate goes from `learning_rate` to `final_fraction` of it.
       epoch: from 1.
       n: updates in an epoch.
 
@@ -55,9 +55,9 @@ def learning_rates(variant: Variant, epoch: int, n: int) -> np.ndarray:
       "epoch": linear in epochs, constant within one, the last epoch at the end value (Karpathy).
     """
     start, end = variant.learning_rate, variant.learning_rate * variant.final_fraction
-    if variant.fall == "none":
+    if variant.lr_schedule == "none":
         return np.full(n, start, np.float32)
-    if variant.fall == "epoch":
+    if variant.lr_schedule == "epoch":
         share = (epoch - 1) / max(variant.epochs - 1, 1)
         return np.full(n, (1 - share) * start + share * end, np.float32)
     done = (np.arange(n) + (epoch - 1) * n) / (variant.epochs * n)

@@ -8,22 +8,32 @@ Sources: LeCun et al. 1989, "Backpropagation Applied to Handwritten Zip Code Rec
 ``lecun1989-repro`` (repro.py, modern.py); P. G. Chang, ``lecun1989-flax`` (both notebooks).
 """
 
-import hashlib
-import json
 import math
 import re
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
 from functools import cache, lru_cache
-from typing import Any, get_args, get_type_hints
+from types import UnionType
+from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
 
-from model.names import Activation, Fall, Init, Objective, Optimizer, Output, nearest
+from model.identity import Identity, digest
+from model.names import Activation, Init, LrSchedule, Objective, Optimizer, Output, nearest
 
 IDENTITY_VERSION = 1  # raised when the same fields come to mean other mathematics
+IDENTITY = Identity(
+    version_1=frozenset({
+        "name", "recipe", "activation", "output", "objective", "optimizer", "learning_rate", "lr_schedule",
+        "final_fraction", "weight_decay", "epochs", "shift", "dropout", "init", "output_bias",
+    }),
+    stored_names={"lr_schedule": "fall"},
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Variant:
     """One way of training the 1989 network.
+
+    A new field needs a default under which training is unchanged (see `model.identity`).
 
     Raises:
       ValueError: a value out of range, named with the range.
@@ -36,21 +46,22 @@ class Variant:
     objective: Objective  # mean squared error over the ten outputs against ±1, or softmax cross-entropy
     optimizer: Optimizer
     learning_rate: float
-    fall: Fall  # how the learning rate falls: not at all, per update, or per epoch
-    final_fraction: float  # learning rate at the end of the fall, as a fraction of `learning_rate`
+    lr_schedule: LrSchedule  # constant, or linear per update or per epoch
+    final_fraction: float  # learning rate at the end of the schedule, as a fraction of `learning_rate`
     weight_decay: float  # AdamW's decoupled decay, on every parameter
     epochs: int  # passes over the training digits
     shift: int  # largest roll in x and in y of each presented image, pixels
     dropout: float  # chance that an output of H2 is dropped
-    init: Init  # law of the initial weights
+    init: Init  # distribution of the initial weights
     output_bias: float  # initial biases of the ten outputs
 
     def __post_init__(self) -> None:
-        for name, hint in _hints().items():
+        cls: Any = type(self)
+        for name, hint in _hints(cls).items():
             object.__setattr__(self, name, _coerce(name, hint, getattr(self, name)))
         for name, low, high in _RANGES:
             value = getattr(self, name)
-            if not low <= value <= high:
+            if value is not None and not low <= value <= high:
                 raise ValueError(
                     f"{name} = {value:g} is out of range: give a number from {low:g} to {high:g}"
                 )
@@ -59,8 +70,23 @@ class Variant:
 
     @property
     def digest(self) -> str:
-        """SHA-256 (64 hex digits) over every number that changes the mathematics; names do not count."""
+        """SHA-256 (64 hex digits) over the fields that decide the mathematics: all but `name` and `recipe`."""
         return _digest(self)
+
+    def to_stored(self) -> dict[str, Any]:
+        """Field values as JSON values by stored name."""
+        return IDENTITY.to_stored(self)
+
+    @classmethod
+    def from_stored(cls, stored: Mapping[str, Any]) -> Self:
+        """The variant of stored values.
+
+        Raises:
+          UnknownField: a newer version stored them.
+          ValueError, TypeError: values are wrong or missing.
+        """
+        variant: Self = IDENTITY.from_stored(stored, cls)
+        return variant
 
     @property
     def label(self) -> str:
@@ -88,20 +114,24 @@ _RANGES: tuple[tuple[str, float, float], ...] = (
 
 
 @cache
-def _hints() -> dict[str, Any]:
-    return get_type_hints(Variant)
+def _hints(cls: type) -> dict[str, Any]:
+    return get_type_hints(cls)
 
 
 @lru_cache(4096)
-def _digest(variant: Variant) -> str:  # asked for once a shard and more, thousands of times a sweep
-    numbers = {k: v for k, v in asdict(variant).items() if k not in ("name", "recipe")}
-    text = json.dumps({"identity": IDENTITY_VERSION, **numbers}, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
+def _digest(variant: Variant) -> str:  # cached: computed thousands of times in a sweep
+    values = {name: value for name, value in variant.to_stored().items() if name not in ("name", "recipe")}
+    return digest({"identity": IDENTITY_VERSION, **values})
 
 
 def _coerce(name: str, hint: Any, value: Any) -> Any:
-    """The value as the field's type, or a ValueError that says what would be right."""
-    if choices := get_args(hint):
+    """Convert a value to the field's type; raise a ValueError that names the valid values."""
+    if get_origin(hint) is UnionType:  # "int | None": the default of an optional field is None
+        if value is None:
+            return None
+        hint = get_args(hint)[0]
+    if get_origin(hint) is Literal:
+        choices = get_args(hint)
         if value not in choices:
             raise ValueError(f"{name} = {value!r} is unknown{nearest(str(value), choices)}")
         return value
@@ -122,7 +152,7 @@ def _coerce(name: str, hint: Any, value: Any) -> Any:
 # method. Expect about 4 % test error (paper: 5.0 %, Karpathy 4.09 %, Chang 3.69 %).
 _base = Variant(
     name="base", recipe="flax", activation="tanh", output="tanh", objective="squared", optimizer="sgd",
-    learning_rate=0.03, fall="none", final_fraction=1.0, weight_decay=0.0, epochs=23, shift=0, dropout=0.0,
+    learning_rate=0.03, lr_schedule="none", final_fraction=1.0, weight_decay=0.0, epochs=23, shift=0, dropout=0.0,
     init="flax", output_bias=-1.0,
 )  # fmt: skip
 
@@ -133,7 +163,7 @@ _softmax = replace(
 
 # Change 2: a modern optimiser and twice the time, so that optimisation is not to blame for what remains.
 _adamw = replace(
-    _softmax, name="adamw", optimizer="adamw", learning_rate=3e-4, fall="step", final_fraction=1 / 3,
+    _softmax, name="adamw", optimizer="adamw", learning_rate=3e-4, lr_schedule="step", final_fraction=1 / 3,
     weight_decay=1e-4, epochs=46,
 )  # fmt: skip
 
@@ -154,7 +184,7 @@ class Recipe:
     about: str
     init: Init
     adamw_decay: float
-    adamw_fall: Fall
+    adamw_lr_schedule: LrSchedule
     softmax_output_bias: float
     antialias: bool  # how its author resized MNIST to 16×16; read by the spec, not by the mathematics
 
@@ -182,12 +212,15 @@ def variant(name: str, recipe: str = "flax", **overrides: Any) -> Variant:
     if recipe not in RECIPES:
         raise ValueError(f"unknown recipe {recipe!r}{nearest(recipe, RECIPES)}")
     plain = _under_recipe(VARIANTS[name], RECIPES[recipe])
+    overrides = IDENTITY.by_field(overrides)
     for field in overrides:
         if field not in OVERRIDABLE:
             raise ValueError(f"unknown hyper-parameter {field!r}{nearest(field, OVERRIDABLE)}")
     changed = replace(plain, **overrides)
     parts = [
-        f"{f}={_short(getattr(changed, f))}" for f in OVERRIDABLE if getattr(changed, f) != getattr(plain, f)
+        f"{IDENTITY.stored_name(f)}={_short(getattr(changed, f))}"
+        for f in OVERRIDABLE
+        if getattr(changed, f) != getattr(plain, f)
     ]
     return replace(changed, name=",".join([plain.name, *parts]))
 
@@ -199,7 +232,7 @@ def _under_recipe(v: Variant, r: Recipe) -> Variant:
     name = v.name if r.name == v.recipe else f"{v.name}@{r.name}"
     v = replace(v, name=name, recipe=r.name, init=r.init)
     if v.optimizer == "adamw":
-        v = replace(v, weight_decay=r.adamw_decay, fall=r.adamw_fall)
+        v = replace(v, weight_decay=r.adamw_decay, lr_schedule=r.adamw_lr_schedule)
     if v.parent == "softmax":
         v = replace(v, output_bias=r.softmax_output_bias)
     return v

@@ -14,11 +14,11 @@ from model.names import nearest
 from sweep.analysis.format import Column
 from sweep.analysis.runs import COLUMNS, Split, select
 from sweep.analysis.tables import TABLES
-from sweep.driver.driver import cells, recorded_sweeps
 from sweep.errors import StoreError
 from sweep.spec.seeds import SeedRanges
 from sweep.spec.shard import Cell
 from sweep.spec.spec import as_list
+from sweep.store.records import cells, recorded_sweeps
 from sweep.store.store import Store
 
 
@@ -69,7 +69,7 @@ class Selection:
         digest = str(self.labels["dataset_digest"].iloc[0])
         for spec, datasets in recorded_sweeps(self.store).values():
             for _, options in spec.cells():
-                if datasets[repr(options)]["digest"].startswith(digest):
+                if datasets[options.key]["digest"].startswith(digest):
                     dataset = load(options, self.manual_dir)
                     if not dataset.digest.startswith(digest):
                         raise StoreError(

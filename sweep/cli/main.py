@@ -87,9 +87,10 @@ def run(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be trained, and stop")] = False,
 ) -> None:
     """Train what is missing of a sweep, and print its table. The same command resumes, retries and extends."""
-    from sweep.driver.driver import missing, sweep_name
+    from sweep.driver.driver import missing
     from sweep.settings import Settings
     from sweep.spec.read import read_spec
+    from sweep.store.records import recorded_datasets
     from sweep.store.store import Store
 
     wanted = read_spec(
@@ -104,7 +105,7 @@ def run(
     )
     store = Store(root)
     if dry_run:
-        recorded = store.sweeps().get(sweep_name(wanted), {}).get("datasets") if store.exists else None
+        recorded = recorded_datasets(store, wanted) if store.exists else None
         runs = len(list(wanted.cells())) * len(wanted.seed_ranges)
         for cell, options in wanted.cells():
             print(f"{cell.name} on {options.name}: seeds {wanted.seeds}, {cell.epochs} epochs")
@@ -133,8 +134,8 @@ def resume(
     manual_dir: ManualOption = None,
 ) -> None:
     """Finish every sweep recorded under the root: `run` with the stored specs."""
-    from sweep.driver.driver import recorded_sweeps
     from sweep.settings import Settings
+    from sweep.store.records import recorded_sweeps
     from sweep.store.store import existing
 
     store = existing(root)

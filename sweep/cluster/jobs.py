@@ -111,7 +111,7 @@ class Cluster:
         if earlier:
             name = f"{name}{_AGAIN}{len(earlier) + 1}"
         asks = "; ".join(f"{'+'.join(s.variants)} × seeds {s.seeds}" for s in specs)
-        request = {"specs": [s.model_dump(mode="json") for s in specs], "root": root, "options": options}
+        request = {"specs": [s.to_stored() for s in specs], "root": root, "options": options}
         self._start(name, ENTRYPOINT, request, {"lecun1989": json.dumps({"root": root, "asks": asks})})
         return name, True
 

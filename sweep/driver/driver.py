@@ -3,10 +3,9 @@
 `run` is run, resume, retry and extend in one: it trains what the store lacks.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
 
 from sweep.errors import StoreError
 from sweep.messages import (
@@ -24,9 +23,10 @@ from sweep.messages import (
 )
 from sweep.settings import Settings
 from sweep.spec.plan import plan
-from sweep.spec.shard import Cell, Shard
-from sweep.spec.spec import SweepSpec, dataset_label, parse
+from sweep.spec.shard import Shard
+from sweep.spec.spec import SweepSpec, dataset_label
 from sweep.store import lease
+from sweep.store.records import Datasets, cells, record_sweep, recorded_datasets
 from sweep.store.store import Store
 
 
@@ -62,7 +62,7 @@ def run(spec: SweepSpec, store: Store, settings: Settings, observer: Observer | 
       KeyboardInterrupt: passed on; everything finished and the last checkpoints are on disk.
     """
     loaded: dict[str, Digits] = {}
-    recorded = store.sweeps().get(sweep_name(spec), {}).get("datasets", {}) if store.exists else {}
+    recorded = recorded_datasets(store, spec) if store.exists else {}
     if store.exists:
         store.completed()  # a damaged file is told of before anything is written
     if recorded and not missing(spec, store, recorded):
@@ -77,7 +77,7 @@ def run(spec: SweepSpec, store: Store, settings: Settings, observer: Observer | 
 def train(
     spec: SweepSpec,
     store: Store,
-    datasets: Mapping[str, Mapping[str, str]],
+    datasets: Datasets,
     execute: Execute,
     observer: Observer | None = None,
     check: lease.Check = lambda: None,
@@ -87,7 +87,7 @@ def train(
     Args:
       spec: what is wanted.
       store: where it goes, open for writing.
-      datasets: digest and name of each data set, by its options' key.
+      datasets: digest and name of each data set, by `DatasetOptions.key`.
       execute: where messages come from. Late and doubled ones are passed over.
       observer: is told what happens.
       check: called before each write; raises when the root is no longer ours.
@@ -97,7 +97,7 @@ def train(
     """
     observer = observer or Observer()
     store.look_again()  # what another driver finished before we held the root
-    store.record_sweep(sweep_name(spec), {"spec": spec.model_dump(mode="json"), "datasets": dict(datasets)})
+    record_sweep(store, spec, datasets)
     shards = missing(spec, store, datasets)
     store.tidy({cell.folder for cell in cells(spec, datasets)}, shards)
     outcome = Outcome(planned=shards)
@@ -118,18 +118,13 @@ def train(
     return outcome
 
 
-def sweep_name(spec: SweepSpec) -> str:
-    """Under which a sweep is recorded: the spec's name and digest."""
-    return f"{spec.name}-{spec.digest}"
-
-
-def missing(spec: SweepSpec, store: Store, datasets: Mapping[str, Mapping[str, str]]) -> list[Shard]:
+def missing(spec: SweepSpec, store: Store, datasets: Datasets) -> list[Shard]:
     """Shards still to run of a recorded sweep, longest first.
 
     Args:
       spec: what is wanted.
       store: what there is.
-      datasets: digest and name of each data set, by its options' key.
+      datasets: digest and name of each data set, by `DatasetOptions.key`.
     """
     wanted = cells(spec, datasets)
     begun_by_folder = store.checkpoints() if store.exists else {}
@@ -138,25 +133,12 @@ def missing(spec: SweepSpec, store: Store, datasets: Mapping[str, Mapping[str, s
     return plan(wanted, spec.seed_ranges, completed, begun, spec.shard_width)
 
 
-def cells(spec: SweepSpec, datasets: Mapping[str, Mapping[str, str]]) -> list[Cell]:
-    """Every (variant, data set) of a sweep whose data sets are known."""
-    return [Cell(v, dataset_label(options), datasets[repr(options)]["digest"]) for v, options in spec.cells()]
-
-
-def recorded_sweeps(store: Store) -> dict[str, tuple[SweepSpec, dict[str, dict[str, str]]]]:
-    """Spec and data sets of every sweep under a root, by name."""
-    return {
-        name: (parse(record["spec"], f"{store.root}/sweeps/{name}.json"), record["datasets"])
-        for name, record in store.sweeps().items()
-    }
-
-
 def _count(spec: SweepSpec) -> int:
     return len(list(spec.cells())) * len(spec.seed_ranges)
 
 
 def _load_datasets(
-    spec: SweepSpec, recorded: Mapping[str, Any], loaded: dict[str, Digits], manual_dir: str | None
+    spec: SweepSpec, recorded: Datasets, loaded: dict[str, Digits], manual_dir: str | None
 ) -> dict[str, dict[str, str]]:
     """Load the digits of every cell into `loaded`, by digest; returns the record of them."""
     from data import load
@@ -165,10 +147,10 @@ def _load_datasets(
     configure(platform="cpu")  # the driver never opens an accelerator
     datasets: dict[str, dict[str, str]] = {}
     for _, options in spec.cells():
-        if repr(options) in datasets:
+        if options.key in datasets:
             continue
         dataset = load(options, manual_dir)
-        before = recorded.get(repr(options), {}).get("digest", dataset.digest)
+        before = recorded.get(options.key, {}).get("digest", dataset.digest)
         if before != dataset.digest:
             raise StoreError(
                 f"{dataset_label(options)}: the digits prepared here (digest {dataset.digest[:8]}) are not "
@@ -181,7 +163,7 @@ def _load_datasets(
             dataset.test.labels,
             dict(dataset.description),
         )
-        datasets[repr(options)] = {"digest": dataset.digest, "name": dataset_label(options)}
+        datasets[options.key] = {"digest": dataset.digest, "name": dataset_label(options)}
     return datasets
 
 

@@ -1,8 +1,6 @@
 """The spec of a sweep: variants × seeds on a data set. Imports neither JAX nor Ray."""
 
-import hashlib
 import itertools
-import json
 import math
 import re
 from collections.abc import Iterator
@@ -19,8 +17,11 @@ from pydantic import (
     model_validator,
 )
 
+from data import options as data_options
 from data.options import DatasetOptions
+from model import variants as model_variants
 from model.engines import ENGINES
+from model.identity import Identity, digest
 from model.names import nearest
 from model.variants import OVERRIDABLE, RECIPES, VARIANTS, Variant, variant
 from sweep.errors import SpecError
@@ -29,6 +30,10 @@ from sweep.spec.seeds import SeedRanges
 
 MAX_RUNS = 10_000_000
 MAX_CELLS = 10_000  # variants × recipes × grid
+IDENTITY = Identity(
+    version_1=frozenset({"name", "variants", "recipe", "seeds", "dataset", "set", "engine", "shard_width"}),
+)
+EXECUTION = frozenset(("engine", "shard_width"))  # stored, but no part of the digest
 
 
 def as_list(value: Any) -> Any:
@@ -64,9 +69,14 @@ class DatasetSpec(BaseModel):
     name: str = "mnist5k"
     n_train: WholeNumber | None = None
     n_test: WholeNumber | None = None
-    draw: WholeNumber | None = None
-    era: str | None = None
+    subset_seed: WholeNumber | None = None
+    prng_layout: str | None = None
     antialias: bool | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _former_names(cls, values: Any) -> Any:
+        return data_options.IDENTITY.by_field(values) if isinstance(values, dict) else values
 
     def options(self, recipe: str) -> DatasetOptions:
         """The complete options under one recipe."""
@@ -78,9 +88,9 @@ class DatasetSpec(BaseModel):
 
 def dataset_label(options: DatasetOptions) -> str:
     """Name for tables: "mnist", "mnist,antialias=False"."""
-    plain = DatasetOptions(options.name)
+    plain, name = DatasetOptions(options.name), data_options.IDENTITY.stored_name
     changed = [f.name for f in fields(options) if getattr(options, f.name) != getattr(plain, f.name)]
-    return ",".join([options.name, *(f"{name}={getattr(options, name)}" for name in changed)])
+    return ",".join([options.name, *(f"{name(field)}={getattr(options, field)}" for field in changed)])
 
 
 class SweepSpec(BaseModel):
@@ -131,6 +141,7 @@ class SweepSpec(BaseModel):
     def _set(cls, grid: Any) -> Any:
         if not isinstance(grid, dict):
             raise ValueError("give a mapping such as {learning_rate: [0.01, 0.03]}")
+        grid = model_variants.IDENTITY.by_field(grid)
         for key in grid:
             if key not in OVERRIDABLE:
                 raise ValueError(f"unknown hyper-parameter {key!r}{nearest(str(key), OVERRIDABLE)}")
@@ -172,8 +183,23 @@ class SweepSpec(BaseModel):
     @property
     def digest(self) -> str:
         """Eight hex digits over the requested runs. How they are executed is not part of it."""
-        asked = self.model_dump(mode="json", exclude={"engine", "shard_width"})
-        return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:8]
+        stored = self.to_stored()
+        return digest({name: value for name, value in stored.items() if name not in EXECUTION})[:8]
+
+    def to_stored(self) -> dict[str, Any]:
+        """The spec as JSON values by stored name; `parse` reads it back."""
+        stored = _stored(self, IDENTITY)
+        stored["dataset"] = _stored(self.dataset, data_options.IDENTITY)
+        stored["set"] = model_variants.IDENTITY.rename(stored["set"])
+        return stored
+
+
+def _stored(model: BaseModel, identity: Identity) -> dict[str, Any]:
+    defaults = {
+        name: f.get_default(call_default_factory=True) for name, f in type(model).model_fields.items()
+    }
+    neutral = identity.neutral(dict(model), defaults)
+    return identity.rename(model.model_dump(mode="json", exclude=neutral))
 
 
 def parse(fields: dict[str, Any], where: str = "") -> SweepSpec:

@@ -16,23 +16,20 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sweep.driver.driver import sweep_name
-from sweep.errors import SpecError
+from model.identity import UnknownField
 from sweep.spec.shard import Cell, Shard
-from sweep.spec.spec import parse
 from sweep.store.lease import FILE as LEASE
+from sweep.store.records import SweepRecord
 from sweep.store.schema import (
     DIGEST_KEY,
-    EPOCHS,
-    LABELS,
     METADATA_KEY,
     FileMetadata,
+    Kind,
     NewerVersion,
     content_digest,
+    schema,
 )
-from sweep.store.store import MARKER, SET_ASIDE, Store, is_record
-
-_SCHEMAS = {"epochs": EPOCHS, "labels": LABELS}
+from sweep.store.store import MARKER, SET_ASIDE, Store
 
 
 @dataclass(frozen=True)
@@ -82,7 +79,9 @@ def _examine_file(store: Store, path: str) -> Finding | FileMetadata | None:
     except NewerVersion as error:
         return Finding(path, str(error), set_aside=False)
     except Exception as error:  # whatever a reader says of damaged bytes
-        reason = str(error) if isinstance(error, _Wrong) else f"cannot be read ({type(error).__name__})"
+        reason = (
+            str(error) if type(error) in (_Wrong, ValueError) else f"cannot be read ({type(error).__name__})"
+        )
         return Finding(path, reason)
     return None
 
@@ -94,7 +93,7 @@ class _Wrong(Exception):
     """What is wrong with a file that can be read."""
 
 
-def _examine_table(content: bytes, kind: str, path: str) -> FileMetadata:
+def _examine_table(content: bytes, kind: Kind, path: str) -> FileMetadata:
     file = pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True)
     described: dict[bytes, bytes] = file.metadata.metadata or {}
     table = file.read()
@@ -102,13 +101,12 @@ def _examine_table(content: bytes, kind: str, path: str) -> FileMetadata:
     if text is None:
         raise _Wrong("is not a table of this program")
     metadata = FileMetadata.decode(described)
-    schema = _SCHEMAS[kind]
-    if table.schema.names != schema.names or not table.schema.remove_metadata().equals(schema):
-        raise _Wrong("has other columns than its schema version says")
-    _examine_identity(metadata, kind, path)
     digest = content_digest(table, text)
     if described.get(DIGEST_KEY, digest.encode()).decode() != digest:
-        raise _Wrong("holds other rows than were written: their digest is wrong")
+        raise _Wrong("does not match its digest")
+    if not table.schema.remove_metadata().equals(schema(kind, metadata.schema_version)):
+        raise _Wrong(f"does not have the columns of schema version {metadata.schema_version}")
+    _examine_identity(metadata, kind, path)
     seeds = range(metadata.first_seed, metadata.last_seed + 1)
     epochs = np.arange(1, metadata.epochs + 1)
     expected = np.repeat(seeds, len(epochs)) if kind == "epochs" else np.array(seeds)
@@ -123,9 +121,12 @@ def _examine_identity(metadata: FileMetadata, kind: str, path: str) -> None:
     """The folder and the file's name are what the file says it is."""
     from model.variants import Variant
 
-    variant = Variant(**metadata.variant)
+    try:
+        variant = Variant.from_stored(metadata.variant)
+    except UnknownField as error:
+        raise NewerVersion(f"needs a newer lecun1989-sweep: its variant {error}") from None
     if variant.digest != metadata.variant_digest:
-        raise _Wrong("says of itself a variant that is not of its digest")
+        raise _Wrong("holds a variant that does not match its digest")
     cell = Cell(variant, metadata.dataset["name"], metadata.dataset_digest)
     shard = Shard(cell, range(metadata.first_seed, metadata.last_seed + 1))
     if path != f"{kind}/{shard.path}.parquet":
@@ -144,21 +145,15 @@ def _examine_checkpoint(content: bytes, name: str) -> None:
 
 
 def _examine_record(content: bytes, name: str) -> None:
-    record = json.loads(content)
-    try:
-        spec = parse(record["spec"])
-    except SpecError as error:
-        raise _Wrong(f"cannot be asked for: {error}") from None
-    if sweep_name(spec) != name:
-        raise _Wrong(f"asks for {sweep_name(spec)}: the name is of another spec")
-    if not is_record(record):
-        raise _Wrong("lacks what a recorded sweep has")
+    record = SweepRecord.decode(content)
+    if record.name != name:
+        raise _Wrong(f"is the record of {record.name}")
 
 
 def _examine_pairs(results: dict[str, Finding | FileMetadata | None]) -> Iterator[Finding]:
     for path, result in results.items():
         kind, _, rest = path.partition("/")
-        if kind not in _SCHEMAS or not isinstance(result, FileMetadata):
+        if kind not in ("epochs", "labels") or not isinstance(result, FileMetadata):
             continue
         other = results.get(f"{'labels' if kind == 'epochs' else 'epochs'}/{rest}")
         if isinstance(other, Finding) and other.set_aside:

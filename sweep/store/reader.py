@@ -6,7 +6,7 @@ What is constant in a file (variant, engine, …) is taken from its metadata and
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from sweep.store.schema import EPOCHS, LABELS, FileMetadata
+from sweep.store.schema import EPOCHS, FileMetadata, Kind, schema
 
 CONSTANTS: dict[str, Callable[[FileMetadata], Any]] = {
     "variant": lambda m: m.variant["name"],
@@ -30,13 +30,12 @@ CONSTANTS: dict[str, Callable[[FileMetadata], Any]] = {
     "n_test": lambda m: m.dataset["n_test"],
 }
 _ALWAYS = [name for name in CONSTANTS if name not in EPOCHS.names]
-_SCHEMAS = {"epochs": EPOCHS, "labels": LABELS}
 
 
 def read_rows(
     files: Sequence[FileMetadata],
     open_file: Callable[[int], pa.NativeFile],
-    kind: Literal["epochs", "labels"],
+    kind: Kind,
     columns: Sequence[str],
     last_only: bool = False,
     starts: Sequence[int] | None = None,
@@ -55,17 +54,20 @@ def read_rows(
       The columns, and those of `CONSTANTS` that the files do not hold; constant texts are categoricals. A
       (variant, data set, seed) that is stored twice counts once.
     """
-    schema = _SCHEMAS[kind]
+    known = schema(kind)
     own = [name for name in columns if name not in CONSTANTS]
-    texts = [name for name in own if pa.types.is_string(schema.field(name).type)]
+    texts = [name for name in own if pa.types.is_string(known.field(name).type)]
     first_new = first_new_seeds(files) if starts is None else starts
 
     def read(i: int) -> pa.Table:
         doubles = first_new[i] > files[i].first_seed
         needed = {*own, *(["epoch"] if last_only else []), *(["seed"] if doubles else [])}
+        stored = schema(kind, files[i].schema_version).names
         with open_file(i) as source:
             whole = pq.ParquetFile(source, read_dictionary=texts, page_checksum_verification=True)
-            table = whole.read(sorted(needed))
+            table = whole.read(sorted(needed.intersection(stored)))
+        for name in needed.difference(stored):
+            table = table.append_column(known.field(name), pa.nulls(len(table), known.field(name).type))
         if last_only:
             table = table.filter(pc.equal(table["epoch"], files[i].epochs))
         if doubles:
@@ -74,7 +76,7 @@ def read_rows(
 
     with ThreadPoolExecutor(8) as pool:
         tables = list(pool.map(read, range(len(files))))
-    empty = pa.schema([schema.field(name) for name in own]).empty_table()
+    empty = pa.schema([known.field(name) for name in own]).empty_table()
     table = pa.concat_tables(tables).unify_dictionaries() if tables else empty
     frame = table.to_pandas(types_mapper={pa.int32(): pd.Int32Dtype()}.get, self_destruct=True)
     lengths = [len(t) for t in tables]

@@ -1,57 +1,86 @@
-"""The columns: names, types and units of what is stored. Nothing else in the project spells them out."""
+"""Columns and metadata of stored files: names, types and units, per schema version."""
 
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
 
-SCHEMA_VERSION = 1
 METADATA_KEY = b"lecun1989_sweep"
 DIGEST_KEY = b"lecun1989_sweep_digest"
 
 OK, DIVERGED = "ok", "diverged"
 
-EPOCHS = pa.schema(
-    [
-        pa.field("variant", pa.string(), False),  # "base", "base@karpathy", "base,learning_rate=0.01"
-        pa.field("recipe", pa.string(), False),
-        pa.field("dataset", pa.string(), False),  # "mnist", "mnist,antialias=False"
-        pa.field("seed", pa.int64(), False),
-        pa.field("epoch", pa.int32(), False),  # from 1
-        pa.field("learning_rate", pa.float32(), False),  # of the epoch's last update
-        pa.field("train_loss", pa.float32()),  # mean over the split; squared error, or cross-entropy in nats
-        pa.field("train_error", pa.float32()),  # misses as a fraction of the split
-        pa.field("train_misses", pa.int32()),  # wrongly classified digits
-        pa.field("test_loss", pa.float32()),
-        pa.field("test_error", pa.float32()),
-        pa.field("test_misses", pa.int32()),
-        pa.field("status", pa.string(), False),  # "ok", or "diverged": then loss, error and misses are null
-    ]
-)
+Kind = Literal["epochs", "labels"]
 
-LABELS = pa.schema(
-    [
-        pa.field("variant", pa.string(), False),
-        pa.field("recipe", pa.string(), False),
-        pa.field("dataset", pa.string(), False),
-        pa.field("seed", pa.int64(), False),
-        pa.field("predictions", pa.binary()),  # one byte a test digit, its predicted label; null if diverged
-    ]
-)
+# Each column with the schema version that added it. A column added after version 1 must be nullable: files of earlier
+# versions are read as if it were null in every row.
+_COLUMNS: dict[Kind, list[tuple[int, pa.Field]]] = {
+    "epochs": [
+        (1, pa.field("variant", pa.string(), False)),  # "base", "base@karpathy", "base,epochs=4"
+        (1, pa.field("recipe", pa.string(), False)),
+        (1, pa.field("dataset", pa.string(), False)),  # "mnist", "mnist,antialias=False"
+        (1, pa.field("seed", pa.int64(), False)),
+        (1, pa.field("epoch", pa.int32(), False)),  # from 1
+        (1, pa.field("learning_rate", pa.float32(), False)),  # of the epoch's last update
+        (1, pa.field("train_loss", pa.float32())),  # mean; squared error, or cross-entropy in nats
+        (1, pa.field("train_error", pa.float32())),  # misses as a fraction of the split
+        (1, pa.field("train_misses", pa.int32())),  # wrongly classified digits
+        (1, pa.field("test_loss", pa.float32())),
+        (1, pa.field("test_error", pa.float32())),
+        (1, pa.field("test_misses", pa.int32())),
+        (1, pa.field("status", pa.string(), False)),  # "diverged": loss, error and misses are null
+    ],
+    "labels": [
+        (1, pa.field("variant", pa.string(), False)),
+        (1, pa.field("recipe", pa.string(), False)),
+        (1, pa.field("dataset", pa.string(), False)),
+        (1, pa.field("seed", pa.int64(), False)),
+        (1, pa.field("predictions", pa.binary())),  # label of each test digit, uint8; null if diverged
+    ],
+}
+SCHEMA_VERSION = max(since for columns in _COLUMNS.values() for since, _ in columns)
+
+
+def schema(kind: Kind, version: int = SCHEMA_VERSION) -> pa.Schema:
+    """Columns of a kind of file in a schema version."""
+    return pa.schema([column for since, column in _COLUMNS[kind] if since <= version])
+
+
+EPOCHS, LABELS = schema("epochs"), schema("labels")
+
+
+def conform(table: pa.Table, wanted: pa.Schema) -> pa.Table:
+    """The table with exactly the wanted columns; a nullable column that it lacks is null in every row.
+
+    Raises:
+      KeyError: it lacks a column that is not nullable.
+    """
+    for column in wanted:
+        if column.nullable and column.name not in table.column_names:
+            table = table.append_column(column, pa.nulls(len(table), column.type))
+    return table.select(wanted.names).cast(wanted)
 
 
 class NewerVersion(ValueError):
-    """A file whose schema version this program does not know."""
+    """A file that only a newer version of this program can read."""
+
+    @classmethod
+    def of(cls, found: int, known: int) -> "NewerVersion":
+        """For a file whose version number is above the newest known one."""
+        return cls(
+            f"has schema version {found}; this program reads up to {known}: install a newer lecun1989-sweep"
+        )
 
 
 @dataclass(frozen=True)
 class FileMetadata:
-    """What a stored file says of itself: identity first, then how it was made."""
+    """Description of a stored file: identity first, then provenance."""
 
-    variant: dict[str, Any]  # every field of the Variant
+    variant: dict[str, Any]  # `Variant.to_stored()`
     variant_digest: str
     dataset: dict[str, Any]  # description of the data set
     dataset_digest: str
@@ -85,10 +114,7 @@ class FileMetadata:
             raise ValueError("is not a table of this program")
         fields = json.loads(text)
         if fields.get("schema_version", 0) > SCHEMA_VERSION:
-            raise NewerVersion(
-                f"has schema version {fields['schema_version']}, this program reads up to {SCHEMA_VERSION}: "
-                "install a newer lecun1989-sweep"
-            )
+            raise NewerVersion.of(fields["schema_version"], SCHEMA_VERSION)
         known = FileMetadata.__dataclass_fields__
         return FileMetadata(**{name: value for name, value in fields.items() if name in known})
 
@@ -100,15 +126,28 @@ def content_digest(table: pa.Table, metadata: bytes) -> str:
     """
     digest = hashlib.sha256(metadata)
     for about, column in zip(table.schema, table.columns, strict=True):
-        digest.update(f"{about.name} {about.type} {len(column)}".encode())
-        digest.update(np.packbits(column.is_valid().to_numpy()).tobytes())
-        if pa.types.is_string(about.type) or pa.types.is_binary(about.type):
-            array = column.cast(pa.binary()).fill_null(b"").combine_chunks()
-            _, ends, content = array.buffers()
-            ends = np.frombuffer(ends, np.int32)[array.offset : array.offset + len(array) + 1]
-            digest.update(np.diff(ends).astype("<i8").tobytes())
-            digest.update(memoryview(content)[ends[0] : ends[-1]] if content else b"")
-        else:
-            values = column.fill_null(0).to_numpy()
-            digest.update(values.astype(values.dtype.newbyteorder("<")).tobytes())
+        is_list = pa.types.is_list(
+            about.type
+        )  # its text has the element's name, which differs between writers
+        type_name = f"list<{about.type.value_type}>" if is_list else about.type
+        digest.update(f"{about.name} {type_name} {len(column)}".encode())
+        for part in _content(column.combine_chunks()):
+            digest.update(part)
     return digest.hexdigest()
+
+
+def _content(array: pa.Array) -> Iterator[bytes | memoryview]:
+    """Validity, then lengths and values of an array, little-endian."""
+    yield np.packbits(array.is_valid().to_numpy(zero_copy_only=False)).tobytes()
+    if pa.types.is_list(array.type):
+        yield array.value_lengths().fill_null(0).to_numpy().astype("<i8").tobytes()
+        yield from _content(array.flatten())
+    elif pa.types.is_string(array.type) or pa.types.is_binary(array.type):
+        array = array.cast(pa.binary()).fill_null(b"")
+        _, ends, content = array.buffers()
+        ends = np.frombuffer(ends, np.int32)[array.offset : array.offset + len(array) + 1]
+        yield np.diff(ends).astype("<i8").tobytes()
+        yield memoryview(content)[ends[0] : ends[-1]] if content else b""
+    else:
+        values = array.fill_null(0).to_numpy(zero_copy_only=False)
+        yield values.astype(values.dtype.newbyteorder("<")).tobytes()

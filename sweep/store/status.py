@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from sweep.driver.driver import cells, recorded_sweeps
 from sweep.spec.seeds import SeedRanges
 from sweep.store import lease
+from sweep.store.records import cells, recorded_sweeps
 from sweep.store.schema import DIVERGED
 from sweep.store.store import Store
 

@@ -21,7 +21,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -34,9 +34,10 @@ from sweep.spec.seeds import SeedRanges
 from sweep.spec.shard import Shard, shard_name
 from sweep.store.files import Files, files_at
 from sweep.store.reader import first_new_seeds, read_rows
-from sweep.store.schema import EPOCHS, LABELS, SCHEMA_VERSION, FileMetadata, NewerVersion
+from sweep.store.schema import EPOCHS, LABELS, FileMetadata, Kind, NewerVersion, conform
 
 MARKER = "lecun1989-sweep.json"
+LAYOUT_VERSION = 1  # of the folders; each file has its own schema version
 SET_ASIDE = "set-aside"
 _DAMAGE = (pa.ArrowException, OSError, TypeError, ValueError, LookupError, MemoryError)  # as readers tell it
 _SHARD_FILE = re.compile(r"seeds-(\d{1,10})-(\d{1,10})-[0-9a-f]{8}")
@@ -104,7 +105,7 @@ class Store:
           StoreError: the root cannot be written.
         """
         if not self.exists:
-            self._write(MARKER, json.dumps({"schema_version": SCHEMA_VERSION}).encode())
+            self.write(MARKER, json.dumps({"schema_version": LAYOUT_VERSION}).encode())
             self.exists = True
 
     def look_again(self) -> None:
@@ -120,9 +121,8 @@ class Store:
         Raises:
           StoreError: a file that is damaged, foreign or of a newer version.
         """
-        names = [n.removesuffix(".parquet") for n in self._list("epochs") if n.endswith(".parquet")]
         with ThreadPoolExecutor(16) as pool:
-            return list(pool.map(self._read_metadata, sorted(names)))
+            return list(pool.map(self._read_metadata, self.names("epochs", ".parquet")))
 
     def completed(self) -> dict[tuple[str, str], SeedRanges]:
         """Seeds stored, by cell key."""
@@ -145,12 +145,12 @@ class Store:
         Raises:
           StoreError: the root cannot be written (disk full, read-only, unreachable).
         """
-        for kind, table, schema in (("labels", labels, LABELS), ("epochs", epochs, EPOCHS)):
+        for kind, table, wanted in (("labels", labels, LABELS), ("epochs", epochs, EPOCHS)):
             buffer = pa.BufferOutputStream()
-            rows = table.select(schema.names).cast(schema)
+            rows = conform(table, wanted)
             described = rows.replace_schema_metadata(metadata.encode(rows))
             pq.write_table(described, buffer, compression="zstd", write_page_checksum=True)
-            self._write(f"{kind}/{shard.path}.parquet", buffer.getvalue())
+            self.write(f"{kind}/{shard.path}.parquet", buffer.getvalue())
         self.look_again()
         self.drop_checkpoint(shard)
         self.drop_failure(shard)
@@ -181,7 +181,7 @@ class Store:
 
     def batches(
         self,
-        kind: Literal["epochs", "labels"],
+        kind: Kind,
         columns: list[str],
         files: Sequence[StoredFile],
         runs: int = 1024,
@@ -209,7 +209,7 @@ class Store:
 
     def _rows(
         self,
-        kind: Literal["epochs", "labels"],
+        kind: Kind,
         columns: list[str],
         files: Sequence[StoredFile],
         last_only: bool = False,
@@ -252,7 +252,7 @@ class Store:
 
     def save_checkpoint(self, shard: Shard, content: bytes) -> None:
         """Keep a shard's state: a cache, deletable at any time."""
-        self._write(f"checkpoints/{shard.path}.npz", content)
+        self.write(f"checkpoints/{shard.path}.npz", content)
 
     def load_checkpoint(self, shard: Shard) -> bytes | None:
         """The shard's last checkpoint, or None."""
@@ -293,34 +293,11 @@ class Store:
                 continue
         return epochs
 
-    # --- what was asked for ---
-
-    def record_sweep(self, name: str, record: dict[str, Any]) -> None:
-        """Remember a sweep under its name (spec name and digest)."""
-        content = json.dumps(record, indent=1, sort_keys=True).encode()
-        if self.read_json(f"sweeps/{name}.json") != record:
-            self._write(f"sweeps/{name}.json", content)
-
-    def sweeps(self) -> dict[str, dict[str, Any]]:
-        """Every recorded sweep, by name.
-
-        Raises:
-          StoreError: one is damaged.
-        """
-        names = [n.removesuffix(".json") for n in self._list("sweeps") if n.endswith(".json")]
-        records = {name: self.read_json(f"sweeps/{name}.json") for name in sorted(names)}
-        for name, record in records.items():
-            if not is_record(record):
-                raise StoreError(
-                    f"{self.root}/sweeps/{name}.json: is damaged; `sweep doctor --repair` sets it aside"
-                )
-        return records
-
     # --- shards that failed by their own fault ---
 
     def save_failure(self, shard: Shard, traceback: str) -> None:
         """Keep why a shard failed, for `status`."""
-        self._write(f"failures/{shard.path}.txt", f"{shard.title}\n{traceback}\n".encode())
+        self.write(f"failures/{shard.path}.txt", f"{shard.title}\n{traceback}\n".encode())
 
     def drop_failure(self, shard: Shard) -> None:
         """Forget that a shard failed."""
@@ -381,18 +358,15 @@ class Store:
 
     def write_json(self, path: str, content: dict[str, Any]) -> None:
         """A small file below the root, whole or not at all."""
-        self._write(path, json.dumps(content).encode())
+        self.write(path, json.dumps(content).encode())
 
     def _check_marker(self) -> None:
         try:
             version = self.read_json(MARKER).get("schema_version", 0)
-        except StoreError:  # that it is there is enough; every file says its own version
+        except StoreError:  # damaged: `sweep doctor` reports it; every file has its own version
             return
-        if version > SCHEMA_VERSION:
-            raise StoreError(
-                f"{self.root}: written by a newer lecun1989-sweep (schema {version}, this one reads up to "
-                f"{SCHEMA_VERSION}): install a newer version"
-            )
+        if version > LAYOUT_VERSION:
+            raise StoreError(f"{self.root}: {NewerVersion.of(version, LAYOUT_VERSION)}")
 
     def read_json(self, path: str) -> dict[str, Any]:
         """A small file below the root; {} when it is not there.
@@ -409,6 +383,21 @@ class Store:
             raise StoreError(
                 f"{self.root}/{path}: is damaged; `sweep doctor --repair` sets it aside"
             ) from None
+
+    def names(self, folder: str, ending: str) -> list[str]:
+        """Paths below a folder of the files with an ending, without it, sorted."""
+        return sorted(name.removesuffix(ending) for name in self._list(folder) if name.endswith(ending))
+
+    def write(self, path: str, content: Any) -> None:
+        """A file below the root, written atomically.
+
+        Raises:
+          StoreError: it cannot be written.
+        """
+        try:
+            self._files.write(path, content)
+        except OSError as error:
+            raise StoreError(f"{self.root}/{path}: cannot be written: {one_line(error)}") from None
 
     def _drop(self, path: str) -> None:
         try:
@@ -439,12 +428,6 @@ class Store:
             if (not recursive or info.type == fs.FileType.File) and not info.base_name.startswith(("_", "."))
         ]
 
-    def _write(self, path: str, content: Any) -> None:
-        try:
-            self._files.write(path, content)
-        except OSError as error:
-            raise StoreError(f"{self.root}/{path}: cannot be written: {one_line(error)}") from None
-
 
 def existing(root: str) -> Store:
     """The store of a root where a sweep was run.
@@ -456,17 +439,6 @@ def existing(root: str) -> Store:
     if not store.exists:
         raise StoreError(f"{root}: no sweep was ever run here; `sweep run` makes one")
     return store
-
-
-def is_record(record: Any) -> bool:
-    """Whether a recorded sweep has its parts. Digests become names of folders, so they are hex digits or nothing."""
-    match record:
-        case {"spec": dict(), "datasets": dict(datasets)}:
-            return all(
-                isinstance(d, dict) and re.fullmatch("[0-9a-f]{64}", str(d.get("digest"))) and "name" in d
-                for d in datasets.values()
-            )
-    return False
 
 
 def provenance(files: list[StoredFile]) -> Iterator[dict[str, Any]]:

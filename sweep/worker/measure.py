@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from model.variants import Variant
-from sweep.store.schema import DIVERGED, EPOCHS, LABELS, OK
+from sweep.store.schema import DIVERGED, EPOCHS, LABELS, OK, conform
 
 
 class Measured(NamedTuple):
@@ -46,7 +46,7 @@ def epochs_table(
     def masked(values: np.ndarray, type_: pa.DataType) -> pa.Array:
         return pa.array(values, type_, mask=gone)
 
-    return pa.table(
+    table = pa.table(
         {
             "variant": [variant.name] * (count * epochs),
             "recipe": [variant.recipe] * (count * epochs),
@@ -61,9 +61,9 @@ def epochs_table(
             "test_error": masked((columns.test_misses / n_test).astype(np.float32), pa.float32()),
             "test_misses": masked(columns.test_misses, pa.int32()),
             "status": np.where(gone, DIVERGED, OK),
-        },
-        schema=EPOCHS,
+        }
     )
+    return conform(table, EPOCHS)
 
 
 def labels_table(
@@ -76,13 +76,13 @@ def labels_table(
       finite: [R] bool; a diverged replica has no predictions.
     """
     count = len(seeds)
-    return pa.table(
+    table = pa.table(
         {
             "variant": [variant.name] * count,
             "recipe": [variant.recipe] * count,
             "dataset": [dataset] * count,
             "seed": np.array(seeds, np.int64),
             "predictions": [p.tobytes() if ok else None for p, ok in zip(predictions, finite, strict=True)],
-        },
-        schema=LABELS,
+        }
     )
+    return conform(table, LABELS)

@@ -103,7 +103,7 @@ def _measure(
 def _metadata(shard: Shard, digits: Digits, engine: str, started: datetime, seconds: float) -> FileMetadata:
     variant = shard.cell.variant
     return FileMetadata(
-        variant=vars(variant),
+        variant=variant.to_stored(),
         variant_digest=variant.digest,
         dataset=digits.description
         | {

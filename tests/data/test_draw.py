@@ -12,29 +12,31 @@ from data.draw import drawn, permutation
 @given(
     seed=st.integers(0, 2**32 - 1),
     n=st.sampled_from([1, 2, 3, 7, 1625, 1626, 2007, 5000]),  # odd, even, one round of sorting, two
-    era=st.sampled_from(["notebook", "today"]),
+    layout=st.sampled_from(["notebook", "today"]),
 )
-def test_is_what_jax_draws(seed, n, era):
-    with jax.threefry_partitionable(era == "today"):
+def test_is_what_jax_draws(seed, n, layout):
+    with jax.threefry_partitionable(layout == "today"):
         expected = jax.random.permutation(jax.random.PRNGKey(seed), n)
-    np.testing.assert_array_equal(permutation(seed, n, era), expected)
+    np.testing.assert_array_equal(permutation(seed, n, layout), expected)
 
 
 @pytest.mark.parametrize(
-    ("era", "first"),
+    ("layout", "first"),
     [("notebook", [785, 17765, 6756, 13031, 29657]), ("today", [23432, 10517, 31189, 4320, 53156])],
 )
-def test_published_draws(era, first):
-    rows = permutation(42, 60_000, era)
+def test_published_draws(layout, first):
+    rows = permutation(42, 60_000, layout)
     assert rows[:5].tolist() == first
     assert np.array_equal(np.sort(rows), np.arange(60_000))
 
 
 def test_eras_share_the_rows_that_chance_gives():
-    rows = [set(permutation(42, 60_000, era)[:7291].tolist()) for era in ("notebook", "today")]
+    rows = [set(permutation(42, 60_000, layout)[:7291].tolist()) for layout in ("notebook", "today")]
     assert len(rows[0] & rows[1]) == 882
 
 
 def test_usps_is_in_file_order_unless_a_draw_is_asked_for():
     assert np.array_equal(drawn(DatasetOptions("usps"), 2007), np.arange(2007))
-    assert np.array_equal(drawn(DatasetOptions("usps", draw=3), 2007), permutation(3, 2007, "notebook"))
+    assert np.array_equal(
+        drawn(DatasetOptions("usps", subset_seed=3), 2007), permutation(3, 2007, "notebook")
+    )

@@ -22,8 +22,8 @@ def test_digest(dataset):
     ("options", "digest"),
     [
         ({"antialias": False}, "57ea7ab6d687d102"),
-        ({"era": "today"}, "6b3c03c31d342c55"),
-        ({"draw": 7}, "7daecf73d408c3b2"),
+        ({"prng_layout": "today"}, "6b3c03c31d342c55"),
+        ({"subset_seed": 7}, "7daecf73d408c3b2"),
     ],
 )
 def test_digests_of_other_options(options, digest):

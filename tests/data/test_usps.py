@@ -32,7 +32,7 @@ def test_copy_keeps_file_order_and_every_digit(originals, bare):
     assert usps.found(DatasetOptions("usps")).startswith("prepared in")
     assert made.digest == DIGEST
     assert load(DatasetOptions("usps")).digest == DIGEST  # now from the copy alone
-    drawn = load(DatasetOptions("usps", draw=3, n_train=50, n_test=20))
+    drawn = load(DatasetOptions("usps", subset_seed=3, n_train=50, n_test=20))
     rows = permutation(3, 7291, "notebook")[:50]
     assert np.array_equal(drawn.train.images, made.train.images[rows])
 

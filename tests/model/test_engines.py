@@ -167,7 +167,7 @@ overrides = st.fixed_dictionaries(
         "objective": st.sampled_from(["squared", "cross_entropy"]),
         "optimizer": st.sampled_from(["sgd", "adamw"]),
         "learning_rate": st.floats(1e-4, 0.02),
-        "fall": st.sampled_from(["none", "step", "epoch"]),
+        "lr_schedule": st.sampled_from(["none", "step", "epoch"]),
         "final_fraction": st.floats(0, 1),
         "weight_decay": st.floats(0, 0.1),
         "shift": st.integers(0, 8),
@@ -198,7 +198,7 @@ def test_any_override_trains_as_in_vmap(digits: Any, changed: dict[str, Any]) ->
 
 def steep(v: Variant) -> Variant:
     """The variant's gradient, laid bare: plain steps of an enormous learning rate."""
-    return replace(v, optimizer="sgd", learning_rate=STEEP, fall="none", weight_decay=0.0)
+    return replace(v, optimizer="sgd", learning_rate=STEEP, lr_schedule="none", weight_decay=0.0)
 
 
 def gradients(engine: Any, v: Variant, before: ReplicaState, digits: Any) -> list[np.ndarray]:

@@ -22,7 +22,7 @@ fractions = st.floats(0, 1)
 
 @given(rates, fractions, st.integers(1, 30), st.integers(1, 50))
 def test_no_fall_is_constant(rate: float, fraction: float, epoch: int, n: int) -> None:
-    v = variant("base", learning_rate=rate, final_fraction=fraction, fall="none", epochs=30)
+    v = variant("base", learning_rate=rate, final_fraction=fraction, lr_schedule="none", epochs=30)
     assert (learning_rates(v, epoch, n) == np.float32(rate)).all()
 
 
@@ -30,7 +30,7 @@ def test_no_fall_is_constant(rate: float, fraction: float, epoch: int, n: int) -
 def test_a_fall_by_steps_is_one_straight_line_over_the_run(
     rate: float, fraction: float, epochs: int, n: int
 ) -> None:
-    v = variant("base", learning_rate=rate, final_fraction=fraction, fall="step", epochs=epochs)
+    v = variant("base", learning_rate=rate, final_fraction=fraction, lr_schedule="step", epochs=epochs)
     run = np.concatenate([learning_rates(v, epoch, n) for epoch in range(1, epochs + 1)])
     assert run.dtype == np.float32
     assert run[0] == np.float32(rate)
@@ -40,7 +40,7 @@ def test_a_fall_by_steps_is_one_straight_line_over_the_run(
 
 @given(rates, fractions, st.integers(2, 20), st.integers(1, 50))
 def test_a_fall_by_epochs_is_level_within_one(rate: float, fraction: float, epochs: int, n: int) -> None:
-    v = variant("base", learning_rate=rate, final_fraction=fraction, fall="epoch", epochs=epochs)
+    v = variant("base", learning_rate=rate, final_fraction=fraction, lr_schedule="epoch", epochs=epochs)
     by_epoch = np.array([learning_rates(v, epoch, n) for epoch in range(1, epochs + 1)])
     assert (by_epoch == by_epoch[:, :1]).all()
     np.testing.assert_allclose(

@@ -7,13 +7,14 @@ import pandas as pd
 import pyarrow as pa
 
 from model.variants import variant
-from sweep.driver.driver import cells, train
+from sweep.driver.driver import train
 from sweep.errors import StoreError
 from sweep.messages import Finished, Message, Observer
 from sweep.spec.seeds import SeedRanges
 from sweep.spec.shard import Shard
 from sweep.spec.spec import SweepSpec, parse
 from sweep.store.check import examine
+from sweep.store.records import cells
 from sweep.store.schema import EPOCHS, LABELS
 from sweep.store.store import Store
 from tests.simulation import workers
@@ -77,7 +78,7 @@ class History:
         )
 
     def datasets(self, spec: SweepSpec) -> dict[str, dict[str, str]]:
-        return {repr(options): {"digest": DIGEST, "name": "digits"} for _, options in spec.cells()}
+        return {options.key: {"digest": DIGEST, "name": "digits"} for _, options in spec.cells()}
 
     def store(self) -> Store:
         """The root as a new process finds it."""

@@ -49,7 +49,7 @@ def test_it_finds_writing_in_place(monkeypatch):
 
 
 def test_it_finds_labels_written_after_the_epochs_that_vouch_for_them(monkeypatch):
-    write = Store._write
+    write = Store.write
     late = []
 
     def epochs_first(store, path, content):
@@ -60,7 +60,7 @@ def test_it_finds_labels_written_after_the_epochs_that_vouch_for_them(monkeypatc
         if path.startswith("epochs/"):
             write(store, *late.pop())
 
-    monkeypatch.setattr(Store, "_write", epochs_first)
+    monkeypatch.setattr(Store, "write", epochs_first)
     assert found()
 
 

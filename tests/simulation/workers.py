@@ -52,7 +52,7 @@ def train(shard: Shard, resume_from: bytes | None, saves: Callable[[], bool]) ->
         epochs_table(variant, shard.cell.dataset, shard.seeds, rows, rates, DIGITS, DIGITS),
         labels_table(variant, shard.cell.dataset, shard.seeds, predictions, rows[-1].finite),
         FileMetadata(
-            variant=vars(variant),
+            variant=variant.to_stored(),
             variant_digest=variant.digest,
             dataset={"name": shard.cell.dataset, "n_train": DIGITS, "n_test": DIGITS},
             dataset_digest=shard.cell.dataset_digest,

@@ -15,8 +15,8 @@ from typer.testing import CliRunner
 from sweep.cli.main import app
 from sweep.driver.driver import train
 from sweep.errors import StoreError
-from sweep.spec.spec import parse
 from sweep.store.check import examine
+from sweep.store.records import recorded_sweeps
 from sweep.store.schema import METADATA_KEY, SCHEMA_VERSION
 from sweep.store.store import MARKER, Store
 from tests.simulation.workers import Workers
@@ -34,8 +34,8 @@ def root(tmp_path):
 
 def again(root: Path) -> None:
     """The same sweep once more, with the stand-in workers that made it."""
-    (record,) = Store(str(root)).sweeps().values()
-    train(parse(record["spec"]), Store(str(root)), record["datasets"], Workers(random.Random(0), 0.0))
+    ((spec, datasets),) = recorded_sweeps(Store(str(root))).values()
+    train(spec, Store(str(root)), datasets, Workers(random.Random(0), 0.0))
 
 
 def files(root: Path) -> dict[str, bytes]:

@@ -23,7 +23,7 @@ from tests.sweep.unreliable import Proxy
 
 SECRET = "wJalrXUtnFEMI0K7MDENG0bPxRfiCYEXAMPLEKEY"
 SPEC = parse({"variants": "base,softmax", "seeds": "0:9", "set": {"epochs": 4}, "shard_width": 3})
-DATASETS = {repr(options): {"digest": "d" * 64, "name": "digits"} for _, options in SPEC.cells()}
+DATASETS = {options.key: {"digest": "d" * 64, "name": "digits"} for _, options in SPEC.cells()}
 
 
 @pytest.fixture(scope="module")

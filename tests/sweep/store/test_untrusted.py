@@ -10,11 +10,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from sweep.driver.driver import recorded_sweeps
 from sweep.errors import SpecError, StoreError
 from sweep.executors import ray as scheduler
 from sweep.spec.read import read_spec
 from sweep.spec.spec import parse
+from sweep.store.records import recorded_sweeps
 from sweep.store.store import Store
 from tests.sweep.store.test_check import VERSION_1
 
@@ -64,7 +64,7 @@ def test_a_recorded_sweep_cannot_name_folders_outside_the_root(tmp_path, digest)
     for entry in record["datasets"].values():
         entry["digest"] = digest
     path.write_text(json.dumps(record))
-    with pytest.raises(StoreError, match="is damaged"):
+    with pytest.raises(StoreError, match="missing or invalid entries"):
         recorded_sweeps(Store(str(root)))
 
 
