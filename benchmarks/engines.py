@@ -37,7 +37,7 @@ import jax.numpy as jnp  # noqa: E402
 import numpy as np  # noqa: E402
 
 from data import DatasetOptions, DataUnavailable, load  # noqa: E402
-from data.dataset import Dataset, Split  # noqa: E402
+from data.dataset import Dataset, Examples  # noqa: E402
 from model import training  # noqa: E402
 from model.engines import lanes, vmap  # noqa: E402
 from model.engines.lanes import build, library  # noqa: E402
@@ -140,7 +140,7 @@ def notebook(images: np.ndarray, labels: np.ndarray) -> float:
     return seconds(loop) / len(images) * 1e6
 
 
-def table_of_engines(given: argparse.Namespace, split: Split, updates: int) -> None:
+def table_of_engines(given: argparse.Namespace, split: Examples, updates: int) -> None:
     """Both engines, variant by variant."""
     best = peak()
     cores = "one core" if CORES == 1 else f"{CORES} cores to one process"

@@ -1,29 +1,35 @@
-"""Digits as NumPy arrays; knows nothing else here. `load(options)` is all that the rest needs."""
+"""Data sets of digits as NumPy arrays. Imports `model.identity` and `model.names`."""
 
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from data.options import DATASETS, DatasetOptions
-from data.places import DataUnavailable
+from data.originals import DataUnavailable
 
 if TYPE_CHECKING:
     from data.dataset import Dataset
 
-__all__ = ["DATASETS", "DataUnavailable", "DatasetOptions", "load"]
+__all__ = ["DATASETS", "DataUnavailable", "DatasetOptions", "describe", "load"]
 
 
 def load(options: DatasetOptions, manual_dir: str | Path | None = None) -> "Dataset":
-    """The digits that the options name.
+    """Load a data set.
 
     Args:
-      options: which digits, how many, drawn and resized how.
-      manual_dir: folder of original files placed by hand, looked into before ``$LECUN1989_MANUAL_DIR`` and
-        TFDS' own folder for such files.
+      options: name, sizes, subset and resizing.
+      manual_dir: directory with original files, searched before ``$LECUN1989_MANUAL_DIR`` and TFDS' own directory
+        for such files.
 
     Raises:
-      DataUnavailable: they are not here and cannot be fetched; the message names the ways out.
+      DataUnavailable: the data set is neither on this machine nor downloadable; the message names the remedies.
     """
-    loader = import_module(DATASETS[options.name].loader)
+    loader = import_module(DATASETS[options.name].module)
     dataset: Dataset = loader.load(options, Path(manual_dir) if manual_dir else None)
     return dataset
+
+
+def describe(name: str, manual_dir: str | Path | None = None) -> str:
+    """One line on where `load` finds a data set of `DATASETS`."""
+    line: str = import_module(DATASETS[name].module).describe(Path(manual_dir) if manual_dir else None)
+    return line

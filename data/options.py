@@ -20,37 +20,41 @@ class DatasetEntry:
     """An entry of :data:`DATASETS`."""
 
     summary: str
-    loader: str  # module whose `load` makes the arrays
+    module: str  # with `load` and `describe`, see `data.load` and `data.describe`
     rows: tuple[int, int]  # available digits for train and for test
     shared: bool  # train and test are disjoint subsets of the same rows
     sizes: tuple[int, int]  # default train and test sizes
-    drawn: bool  # rows are a random subset by default; else they are taken in file order
+    permuted: bool  # rows are in random order by default; else in file order
+    resized: bool  # images are resized to 16x16, with or without antialiasing
 
 
 DATASETS: dict[str, DatasetEntry] = {
     "mnist": DatasetEntry(
-        summary="MNIST drawn and resized to the sizes of 1989, as in the published reproductions",
-        loader="data.mnist",
+        summary="MNIST, subsampled and resized to the sizes of 1989 as in the published reproductions",
+        module="data.mnist",
         rows=(60000, 10000),
         shared=False,
         sizes=(7291, 2007),
-        drawn=True,
+        permuted=True,
+        resized=True,
     ),
     "usps": DatasetEntry(
-        summary="the zip-code digits of the paper's own kind, its split sizes exactly",
-        loader="data.usps",
+        summary="USPS zip-code digits with the split sizes of the paper",
+        module="data.usps",
         rows=(7291, 2007),
         shared=False,
         sizes=(7291, 2007),
-        drawn=False,
+        permuted=False,
+        resized=False,
     ),
     "mnist5k": DatasetEntry(
-        summary="5,000 MNIST digits inside an installed package: needs no files and no network",
-        loader="data.mnist5k",
+        summary="5,000 MNIST digits that ship with a dependency; needs no files and no network",
+        module="data.mnist5k",
         rows=(5000, 5000),
         shared=True,
         sizes=(3920, 1080),
-        drawn=True,
+        permuted=True,
+        resized=True,
     ),
 }
 
@@ -68,11 +72,9 @@ class DatasetOptions:
     name: str = "mnist5k"
     n_train: int | None = None  # None: the data set's default, see `sizes`
     n_test: int | None = None
-    subset_seed: int | None = None  # seed of the random subset; None: 42, or for usps all rows in file order
-    prng_layout: PrngLayout = (
-        "notebook"  # which of JAX's two counter layouts orders the rows, see data/draw.py
-    )
-    antialias: bool = True  # of the resize; usps digits are 16x16 already
+    subset_seed: int | None = None  # seed of the row order; None: 42, or file order if not `permuted`
+    prng_layout: PrngLayout = "notebook"  # counter layout of the row order, see data/sampling.py
+    antialias: bool = True  # of the resize
 
     def __post_init__(self) -> None:
         if self.name not in DATASETS:
@@ -84,9 +86,9 @@ class DatasetOptions:
             raise ValueError(
                 f"subset_seed = {self.subset_seed} is out of range: give a seed from 0 to {2**32 - 1}"
             )
-        if self.name == "usps" and not self.antialias:
-            raise ValueError("antialias = False: usps digits are 16x16 already, nothing is resized")
         entry = DATASETS[self.name]
+        if not entry.resized and not self.antialias:
+            raise ValueError(f"antialias = False: {self.name} digits are 16x16 already and not resized")
         n_train, n_test = self.sizes
         for field, size, available in ("n_train", n_train, entry.rows[0]), ("n_test", n_test, entry.rows[1]):
             if not 1 <= size <= available:
@@ -109,7 +111,7 @@ class DatasetOptions:
     @property
     def seed(self) -> int | None:
         """Seed of the random subset, default filled in; None means file order."""
-        if self.subset_seed is None and DATASETS[self.name].drawn:
+        if self.subset_seed is None and DATASETS[self.name].permuted:
             return DEFAULT_SUBSET_SEED
         return self.subset_seed
 

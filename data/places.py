@@ -1,154 +1,183 @@
-"""Where original files and TFDS' copies of them may lie, and how to get them there. Standard library only."""
+"""Where the files of a data set are, and how they get there.
+
+A data set is read from a prepared TFDS copy, else from its original files, which are then prepared, else it is
+downloaded. Copies are searched in, and written to, the TFDS data directory or the user cache.
+"""
 
 import contextlib
-import hashlib
 import json
 import os
 import sys
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
+from typing import TYPE_CHECKING
+
+from data.options import DATASETS, DatasetOptions
+from data.originals import SPLITS, DataUnavailable, Originals
+
+if TYPE_CHECKING:
+    import numpy as np
 
 MANUAL_DIR_VARIABLE = "LECUN1989_MANUAL_DIR"
 PROBE_SECONDS = 2.0
-SPLITS = ("train", "test")
-
-
-class DataUnavailable(Exception):
-    """Digits cannot be had. The message says what is missing, where it was sought and the ways out."""
-
-
-@dataclass(frozen=True)
-class Source:
-    """Original files, and the name and version of the TFDS data set that is made of them."""
-
-    name: str
-    tfds_name: str
-    version: str
-    url: str  # folder of the files, with "/" at its end
-    sums: Mapping[str, str]  # sha256 of each file, by name
-
-    @property
-    def copy(self) -> Path:
-        """Folder of TFDS' copy."""
-        return tfds_dir() / self.tfds_name / self.version
 
 
 @dataclass(frozen=True)
 class Place:
-    """A folder that digits can be read from."""
+    """A directory from which a data set can be read."""
 
     folder: Path
-    is_copy: bool  # TFDS' copy; else the original files
+    prepared: bool  # a TFDS copy; else the original files
+
+
+def read_splits(
+    originals: Originals, options: DatasetOptions, manual_dir: Path | None
+) -> "Iterator[tuple[np.ndarray, np.ndarray]]":
+    """The selected rows of the training split, then of the test split.
+
+    Yields:
+      Images [n, *originals.shape] of originals.dtype, and labels [n].
+
+    Raises:
+      DataUnavailable: see `fetch`.
+    """
+    from data.sampling import row_order
+
+    place = fetch(originals, manual_dir)
+    for split, available, n in zip(SPLITS, DATASETS[options.name].rows, options.sizes, strict=True):
+        rows = row_order(options, available)[:n]
+        if place.prepared:
+            from data import tfds_cache
+
+            yield tfds_cache.read(place.folder, split, rows, available, originals.shuffled)
+        else:
+            images, labels = originals.read({name: place.folder / name for name in originals.sha256}, split)
+            yield images[rows], labels[rows]
 
 
 def tfds_dir() -> Path:
-    """TFDS' data folder: ``$TFDS_DATA_DIR`` or its usual default."""
+    """The TFDS data directory: ``$TFDS_DATA_DIR`` or TFDS' default."""
     return Path(os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
 
 
+def user_cache() -> Path:
+    """The TFDS data directory of this project, used where the other is not writable."""
+    caches = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
+    return caches / "lecun1989-sweep" / "tensorflow_datasets"
+
+
 def manual_dirs(given: Path | None) -> list[Path]:
-    """Folders in which files placed by hand are looked for, in this order."""
+    """Directories in which original files are searched, in this order."""
     named = [given, os.environ.get(MANUAL_DIR_VARIABLE), tfds_dir() / "downloads" / "manual"]
     return list(dict.fromkeys(Path(folder).expanduser() for folder in named if folder))
 
 
-def locate(source: Source, manual_dir: Path | None) -> Place | None:
-    """Where the digits lie now: TFDS' copy, else the first folder with every original file."""
-    if _copy_format(source) == "array_record":
-        return Place(source.copy, is_copy=True)
+def locate(originals: Originals, manual_dir: Path | None) -> Place | None:
+    """The prepared copy of a data set, else the first directory with all its original files, else None."""
+    for data_dir in (tfds_dir(), user_cache()):
+        copy = _copy(originals, data_dir)
+        if _copy_format(copy) == "array_record":
+            return Place(copy, prepared=True)
     for folder in manual_dirs(manual_dir):
-        if not _missing(source, folder):
-            return Place(folder, is_copy=False)
+        if not originals.missing(folder):
+            return Place(folder, prepared=False)
     return None
 
 
-def found(source: Source, manual_dir: Path | None) -> str:
-    """One line on what `fetch` would do."""
-    place = locate(source, manual_dir)
+def describe(originals: Originals, manual_dir: Path | None) -> str:
+    """One line on where `fetch` would find the data set."""
+    place = locate(originals, manual_dir)
     if place is None:
-        return f"not here: would be downloaded from {source.url}"
-    return f"{'prepared' if place.is_copy else 'original files'} in {place.folder}"
+        return f"not found: downloaded from {originals.url} on first use"
+    return f"{'prepared' if place.prepared else 'original files'} in {place.folder}"
 
 
-def fetch(source: Source, manual_dir: Path | None) -> Place:
-    """Locate the digits, or download them; whatever is not yet TFDS' copy is made one, for the next time.
+def fetch(originals: Originals, manual_dir: Path | None) -> Place:
+    """Locate a data set, download it if necessary, and prepare a TFDS copy if there is none.
+
+    Prints where the copy is written before writing it. Falls back to the user cache if the TFDS data directory is
+    not writable, and to the original files if no copy can be written.
 
     Raises:
-      DataUnavailable: they are nowhere and cannot be downloaded, or a file is not the original. Told within
-        three seconds, where TFDS alone would try for minutes.
+      DataUnavailable: the data set is neither on this machine nor downloadable (raised within three seconds), or
+        a file differs from the original.
     """
-    place = locate(source, manual_dir)
-    if place is not None and place.is_copy:
+    place = locate(originals, manual_dir)
+    if place is not None and place.prepared:
         return place
-    originals = None if place is None else place.folder
-    if originals is not None:
-        for name in source.sums:
-            check(originals / name, source.sums[name])
-    elif not _answers(source):
-        raise DataUnavailable(_nowhere(source, manual_dir))
+    folder = None if place is None else place.folder
+    if folder is not None:
+        originals.verify(folder)
+    elif not _reachable(originals):
+        raise DataUnavailable(_not_found(originals, manual_dir))
 
-    from data.copies import make  # TFDS takes a second and a half to import: not before the answer above
+    from data.tfds_cache import prepare  # importing TFDS takes seconds: not before the error above
 
     try:
-        if _copy_format(source):
-            raise FileExistsError(f"{_unreadable(source)}: set TFDS_DATA_DIR to another folder")
-        print(f"preparing {source.name} in {tfds_dir()} (once)", file=sys.stderr)
-        make(source, originals)
+        data_dir = _writable_data_dir(originals)
+        _say(f"preparing {originals.name}: writing a copy for later runs to {data_dir}")
+        prepare(originals, data_dir, folder)
     except DataUnavailable:
         raise
-    except Exception as error:  # TFDS raises many kinds, and may append whole rows to the message
+    except Exception as error:  # TFDS raises errors of many types, some with whole rows in the message
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        if originals is None:
-            raise DataUnavailable(f"{source.name}: cannot be prepared in {tfds_dir()}: {reason}") from error
-        print(f"{source.name} is read from its original files: {reason}", file=sys.stderr)
-        return Place(originals, is_copy=False)
-    return Place(source.copy, is_copy=True)
+        if folder is None:
+            raise DataUnavailable(f"{originals.name} cannot be prepared: {reason}") from error
+        _say(f"{originals.name} is read from its original files: {reason}")
+        return Place(folder, prepared=False)
+    return Place(_copy(originals, data_dir), prepared=True)
 
 
-def check(path: Path, expected: str, called: str | None = None) -> None:
-    """Compare a file's sha256 with the original's.
-
-    Args:
-      called: what the user knows the file by, if not its path.
-
-    Raises:
-      DataUnavailable: they differ; both sums are named.
-    """
-    actual = hashlib.sha256(path.read_bytes()).hexdigest()
-    if actual != expected:
-        raise DataUnavailable(
-            f"{called or path} is not the original file: its sha256 is {actual}, the original's is {expected}"
-        )
+def _copy(originals: Originals, data_dir: Path) -> Path:
+    return data_dir / originals.tfds_name / originals.version
 
 
-def _copy_format(source: Source) -> str | None:
-    """File format of TFDS' copy, None when there is none."""
+def _copy_format(copy: Path) -> str | None:
+    """File format of a TFDS copy, None if there is no copy."""
     try:
-        info = json.loads((source.copy / "dataset_info.json").read_text())
+        info = json.loads((copy / "dataset_info.json").read_text())
     except (OSError, ValueError):
         return None
     return str(info.get("fileFormat", "tfrecord"))
 
 
-def _unreadable(source: Source) -> str:
-    return f"{source.copy} is a {_copy_format(source)} copy, which only TensorFlow reads"
+def _writable_data_dir(originals: Originals) -> Path:
+    """The first data directory to which a copy can be written; reports the ones that are skipped.
+
+    Raises:
+      PermissionError: there is none.
+    """
+    skipped = []
+    for data_dir in (tfds_dir(), user_cache()):
+        copy = _copy(originals, data_dir)
+        if _copy_format(copy):
+            skipped.append(f"{copy} is a {_copy_format(copy)} copy, which only TensorFlow reads")
+            continue
+        try:
+            data_dir.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=data_dir):
+                pass
+        except OSError as error:
+            skipped.append(f"{data_dir} is not writable ({error.strerror})")
+            continue
+        for reason in skipped:
+            _say(reason)
+        return data_dir
+    raise PermissionError("; ".join(skipped))
 
 
-def _missing(source: Source, folder: Path) -> list[str]:
-    return [name for name in source.sums if not (folder / name).is_file()]
-
-
-def _answers(source: Source) -> bool:
-    """Whether a download can be tried, told in `PROBE_SECONDS` even where looking up the host hangs."""
-    import requests  # knows proxies and certificates as TFDS' downloads do
+def _reachable(originals: Originals) -> bool:
+    """Whether the files' server answers within `PROBE_SECONDS`; covers a host name lookup that hangs."""
+    import requests  # uses proxies and certificates like the downloads of TFDS
 
     answers: list[bool] = []
 
     def ask() -> None:
         with contextlib.suppress(requests.RequestException):
-            url = source.url + next(iter(source.sums))
+            url = originals.url + next(iter(originals.sha256))
             answers.append(requests.head(url, timeout=PROBE_SECONDS, allow_redirects=True).ok)
 
     probe = Thread(target=ask, daemon=True)
@@ -157,14 +186,19 @@ def _answers(source: Source) -> bool:
     return any(answers)
 
 
-def _nowhere(source: Source, manual_dir: Path | None) -> str:
-    places = "; ".join(
-        f"{folder} (lacks {', '.join(_missing(source, folder))})" for folder in manual_dirs(manual_dir)
-    )
-    copy = _unreadable(source) if _copy_format(source) else f"{source.copy} (TFDS' copy)"
+def _not_found(originals: Originals, manual_dir: Path | None) -> str:
+    copies = [_copy(originals, data_dir) for data_dir in (tfds_dir(), user_cache())]
+    searched = [
+        *(f"{copy} ({_copy_format(copy) or 'no'} copy)" for copy in copies),
+        *(f"{folder} (lacks {', '.join(originals.missing(folder))})" for folder in manual_dirs(manual_dir)),
+    ]
     return (
-        f"{source.name} is not on this machine and {source.url} cannot be reached. "
-        f"Looked in: {copy}; {places}. "
-        f"Ways out: a network; or place {', '.join(source.sums)} in a folder and name it with "
-        f"--manual-dir or ${MANUAL_DIR_VARIABLE}; or --dataset mnist5k, which needs neither"
+        f"{originals.name} is not on this machine and {originals.url} cannot be reached. "
+        f"Searched: {'; '.join(searched)}. "
+        f"Remedies: connect to a network; or put {', '.join(originals.sha256)} into a directory and name it with "
+        f"--manual-dir or ${MANUAL_DIR_VARIABLE}; or use --dataset mnist5k, which needs neither"
     )
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)

@@ -1,8 +1,7 @@
-"""From a raw 28x28 digit to the 16x16 image the network sees.
+"""Resize 28x28 digits to the 16x16 input of the network.
 
-Bit for bit what ``jax.image.resize`` (0.10.2) gives on a CPU with fused multiply-add. Written with NumPy
-because that function rounds differently on a GPU or an older CPU, and the digest of a data set must not
-depend on where the digits were loaded.
+Bit-identical to ``jax.image.resize`` (0.10.2) on a CPU with fused multiply-add. Written with NumPy, because that
+function rounds differently on a GPU or an older CPU, and the digest of a data set must not depend on the machine.
 """
 
 import numpy as np
@@ -15,10 +14,11 @@ def to_network(raw: np.ndarray, antialias: bool) -> np.ndarray:
 
     Args:
       raw: [N, 28, 28] uint8; 0 is background.
-      antialias: weigh every pixel that an output pixel covers; else its two neighbours each way alone.
+      antialias: average over all input pixels that an output pixel covers; else interpolate between the two
+        nearest in each direction.
 
     Returns:
-      [N, 16, 16] float32 in [-1, 1], or past it by the last bit where the weights sum to a little over 1.
+      [N, 16, 16] float32 in [-1, 1], up to rounding.
     """
     images = raw.astype(np.float32) / np.float32(127.5) - np.float32(1)
     weights = _weights(raw.shape[1], antialias)
@@ -27,7 +27,7 @@ def to_network(raw: np.ndarray, antialias: bool) -> np.ndarray:
 
 
 def _weights(side: int, antialias: bool) -> np.ndarray:
-    """[side, 16] float32: what each input row gives to each output row. A triangle, normalised."""
+    """[side, 16] float32: weight of each input row in each output row, a normalised triangle."""
     one = np.float32(1)
     scale = np.float32(side / SIDE)
     centres = (np.arange(SIDE, dtype=np.float32) + np.float32(0.5)) * scale - np.float32(0.5)
@@ -35,13 +35,13 @@ def _weights(side: int, antialias: bool) -> np.ndarray:
     slope = one / scale if antialias else one
     triangle = np.maximum(_fused(-distance, slope, one), np.float32(0))
     total = np.zeros(SIDE, np.float32)
-    for row in triangle:  # one after another: the order decides the last bit
+    for row in triangle:  # sequentially: the order determines the last bit
         total = total + row
     return triangle * (one / total)
 
 
 def _contract(images: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Axis 1 of [N, side, M] against the weights: [N, 16, M] float32, each sum from first row to last."""
+    """Contract axis 1 of [N, side, M] with the weights: [N, 16, M] float32, summed in row order."""
     result = np.zeros((len(images), SIDE, images.shape[2]), np.float32)
     for row, column in np.argwhere(weights):
         result[:, column] = _fused(images[:, row], weights[row, column], result[:, column])
@@ -49,5 +49,5 @@ def _contract(images: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 
 def _fused(x: np.ndarray, y: np.float32, z: np.ndarray | np.float32) -> np.ndarray:
-    """A fused multiply-add, x * y + z rounded at its end: a product of two float32 is exact in float64."""
+    """Fused multiply-add, x * y + z rounded once: the product of two float32 is exact in float64."""
     return (x.astype(np.float64) * np.float64(y) + z).astype(np.float32)

@@ -62,7 +62,7 @@ class Selection:
 
         Raises:
           StoreError: no sweep recorded it, or what is prepared here has another digest.
-          data.places.DataUnavailable: it cannot be had here.
+          data.DataUnavailable: it cannot be had here.
         """
         from data import load
 
@@ -150,7 +150,7 @@ def make_table(
 
     Raises:
       ValueError: unknown table or name (with the nearest), or nothing is left.
-      StoreError, data.places.DataUnavailable: the table needs digits that cannot be had here.
+      StoreError, data.DataUnavailable: the table needs digits that cannot be had here.
     """
     if name not in TABLES:
         raise ValueError(f"unknown table {name!r}{nearest(name, TABLES)}")

@@ -55,7 +55,7 @@ ExecutorOption = Annotated[Choice, typer.Option("--executor", help="ray, or inli
 
 def main() -> None:
     """Entry point of the command `sweep`: wrong requests end in one line and exit code 2."""
-    from data.places import DataUnavailable
+    from data import DataUnavailable
     from sweep.errors import SpecError, StoreError
 
     try:
@@ -230,7 +230,6 @@ def presets() -> None:
 @app.command()
 def info(root: RootOption = "results") -> None:
     """Versions, devices, engines, data sets found, where results would go."""
-    from importlib import import_module
     from importlib.metadata import version
 
     from model.numerics import configure
@@ -238,7 +237,7 @@ def info(root: RootOption = "results") -> None:
     configure()
     import jax
 
-    from data.options import DATASETS, DatasetOptions
+    from data import DATASETS, describe
     from model.engines import ENGINES, load_engine
     from sweep.provenance import code_id
     from sweep.worker.worker import device_kind
@@ -250,8 +249,8 @@ def info(root: RootOption = "results") -> None:
     for name, engine in ENGINES.items():
         reason = load_engine(name).unsupported()
         print(f"engine {name:10s}{f'missing: {reason}' if reason else engine.description}")
-    for name, entry in DATASETS.items():
-        print(f"data {name:12s}{import_module(entry.loader).found(DatasetOptions(name))}")
+    for name in DATASETS:
+        print(f"data {name:12s}{describe(name)}")
     print(f"results          {root if '://' in root else Path(root).absolute()}")
 
 

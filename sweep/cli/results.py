@@ -175,7 +175,7 @@ def report(
     """One HTML file with every table and picture, how each number was made, and what may not be concluded."""
     import sys
 
-    from data.places import DataUnavailable
+    from data import DataUnavailable
     from sweep.analysis.report import write_report
     from sweep.errors import StoreError
     from sweep.store.store import provenance

@@ -58,7 +58,7 @@ def run(spec: SweepSpec, store: Store, settings: Settings, observer: Observer | 
 
     Raises:
       StoreError: the root cannot be used or written, or another driver is at work there.
-      data.places.DataUnavailable: the digits cannot be had.
+      data.DataUnavailable: the digits cannot be had.
       KeyboardInterrupt: passed on; everything finished and the last checkpoints are on disk.
     """
     loaded: dict[str, Digits] = {}

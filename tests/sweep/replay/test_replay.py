@@ -6,12 +6,11 @@ import sys
 
 import pytest
 
-from data import mnist
-from data.options import DatasetOptions
+from data import describe
 
 
 @pytest.mark.skipif(
-    mnist.found(DatasetOptions("mnist")).startswith("not here"),
+    describe("mnist").startswith("not found"),
     reason="MNIST is not at hand: set TFDS_DATA_DIR",
 )
 @pytest.mark.parametrize("variant", ["base", "softmax", "dropout"])

@@ -1,11 +1,11 @@
-"""The random draw of digits, as ``jax.random.permutation`` makes it.
+"""Random order of the rows, identical to ``jax.random.permutation``.
 
-Written with NumPy so that the process which loads the digits never opens an accelerator, and so that a draw
-stays what it is whatever JAX makes its default. The generator is Threefry-2x32 with 20 rounds (Salmon et al.
-2011, "Parallel random numbers: as easy as 1, 2, 3"); tests hold the result to JAX, seed by seed.
+Written with NumPy, so that the process that loads the digits never opens an accelerator, and so that a subset does
+not depend on JAX's defaults. The generator is Threefry-2x32 with 20 rounds (Salmon et al. 2011, "Parallel random
+numbers: as easy as 1, 2, 3"). Tests compare it with JAX for random seeds.
 
-JAX has two ways of laying out the counters that Threefry encrypts: the one of the notebooks' years, which is
-``jax.threefry_partitionable(False)``, and today's default, in which number i depends on i alone.
+JAX has two layouts of the counters that Threefry encrypts. "notebook" is the default of the notebooks' time, now
+``jax.threefry_partitionable(False)``. "today" is the current default, in which number i depends on i only.
 """
 
 import math
@@ -20,8 +20,8 @@ _PARITY = np.uint32(0x1BD11BDA)
 Words = np.ndarray  # of uint32
 
 
-def drawn(options: DatasetOptions, available: int) -> np.ndarray:
-    """[available] int64: every row in the order of the draw, or in file order when there is no draw."""
+def row_order(options: DatasetOptions, available: int) -> np.ndarray:
+    """[available] int64: all rows in the order of the subset seed, or in file order if there is none."""
     if options.seed is None:
         return np.arange(available)
     return permutation(options.seed, available, options.prng_layout)
@@ -31,7 +31,7 @@ def permutation(seed: int, n: int, layout: PrngLayout) -> np.ndarray:
     """``jax.random.permutation(jax.random.PRNGKey(seed), n)``: [n] int64, each of 0..n-1 once."""
     key = np.array([seed >> 32, seed & 0xFFFFFFFF], np.uint32)
     rows = np.arange(n)
-    # Sorting by 32-bit keys leaves ties; JAX sorts as often as makes them harmless.
+    # 32-bit sort keys have ties; JAX repeats the sort until their effect is negligible.
     for _ in range(math.ceil(3 * math.log(max(1, n)) / math.log(2**32 - 1))):
         key, subkey = _split(key, layout)
         rows = rows[np.argsort(_bits(subkey, n, layout), kind="stable")]
@@ -56,7 +56,7 @@ def _bits(key: Words, n: int, layout: PrngLayout) -> Words:
 
 
 def _pairs(key: Words, n: int) -> Words:
-    """The notebooks' layout: the first half of the counters is paired with the second, filled up by 0."""
+    """The layout "notebook": the first half of the counters paired with the second, padded with 0."""
     counters = np.zeros(n + n % 2, np.uint32)
     counters[:n] = np.arange(n)
     first, second = counters.reshape(2, -1)
