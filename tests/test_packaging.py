@@ -138,7 +138,15 @@ def test_an_installation_works_beside_a_folder_data(editable, beside_data):
     home = tree if editable else packages
     assert found == [home / "data" / "__init__.py", home / "model" / "__init__.py"]
     assert (home / "model" / "engines" / "lanes" / "kernel.so").exists()
-    assert (home / "model" / "py.typed").exists()
+    if not editable:
+        assert files_in(packages) >= files_in(PROJECT)
+
+
+def files_in(folder):
+    """Source and data files of the three packages, by relative path."""
+    suffixes = {".py", ".typed", ".cc", ".h", ".csv", ".html", ".yaml"}
+    files = (path for package in ("data", "model", "sweep") for path in (folder / package).rglob("*"))
+    return {path.relative_to(folder) for path in files if path.suffix in suffixes}
 
 
 @pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
