@@ -37,7 +37,8 @@ def _weights(side: int, antialias: bool) -> np.ndarray:
     total = np.zeros(SIDE, np.float32)
     for row in triangle:  # sequentially: the order determines the last bit
         total = total + row
-    return triangle * (one / total)
+    weights: np.ndarray = triangle * (one / total)
+    return weights
 
 
 def _contract(images: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -52,7 +52,8 @@ def _bits(key: Words, n: int, layout: PrngLayout) -> Words:
     if layout == "notebook":
         return _pairs(key, n)
     high, low = _threefry(key, np.zeros(n, np.uint32), np.arange(n, dtype=np.uint32))
-    return high ^ low
+    bits: Words = high ^ low
+    return bits
 
 
 def _pairs(key: Words, n: int) -> Words:

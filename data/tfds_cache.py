@@ -84,7 +84,7 @@ def _builder(originals: Originals) -> Any:
         else tfds.features.Tensor(shape=(height, width, 1), dtype=np.dtype(originals.dtype))
     )
 
-    class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # type: ignore[call-arg]
+    class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # type: ignore[call-arg,misc]
         name = originals.tfds_name
         VERSION = tfds.core.Version(originals.version)
 
