@@ -27,6 +27,7 @@ check: $(VENV)/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/clang-format --dry-run --Werror $(CPP)
 
 slow: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -m slow
