@@ -1,4 +1,4 @@
-"""The commands that look at finished runs: `table`, `plot`, `compare`, `report`. None loads JAX or Ray."""
+"""The commands that read finished runs: `table`, `plot`, `compare` and `report`."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,16 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from sweep.cli.options import ManualOption, RootOption
+from sweep.cli.output import OutputFile
+from sweep.cli.process import say
+from sweep.errors import SpecError
+
 if TYPE_CHECKING:
     from sweep.analysis.frames import Selection
-
-Root = Annotated[str, typer.Option(help="Where results are: a folder, gs://… or s3://…")]
-Variants = Annotated[str | None, typer.Option(help="Only these; 'base,*' is every override of base")]
-Recipe = Annotated[str | None, typer.Option(help="Only these")]
-DatasetName = Annotated[str | None, typer.Option(help="Only these")]
-EngineName = Annotated[str | None, typer.Option(help="Only runs made by these")]
-Seeds = Annotated[str | None, typer.Option(help="Only these, such as 0:16")]
-ManualDir = Annotated[str | None, typer.Option(help="Folder of data files placed by hand")]
 
 
 class Format(StrEnum):
@@ -31,57 +28,85 @@ class Format(StrEnum):
     parquet = "parquet"
 
 
+FORMAT_OF_SUFFIX = {
+    ".txt": Format.text,
+    ".csv": Format.csv,
+    ".md": Format.markdown,
+    ".json": Format.json,
+    ".tex": Format.latex,
+    ".parquet": Format.parquet,
+}
+FIGURE_SUFFIXES = (".png", ".svg")
+FOR_PEOPLE = (Format.text, Format.markdown)
+
+
 class SplitName(StrEnum):
-    """Whose misses."""
+    """A split of the digits."""
 
     test = "test"
     train = "train"
 
 
-SplitOption = Annotated[SplitName, typer.Option(help="Misses of the test or of the training digits")]
+def _filter(what: str) -> Any:
+    return typer.Option(metavar="NAMES", help=f"Only these {what}; comma-separated")
+
+
+VariantsFilter = Annotated[
+    str | None,
+    typer.Option(
+        "--variants", metavar="NAMES", help="Only these variants; 'base,*' is every override of base"
+    ),
+]
+RecipeFilter = Annotated[str | None, _filter("recipes")]
+DatasetFilter = Annotated[str | None, _filter("data sets")]
+EngineFilter = Annotated[str | None, _filter("engines")]
+SeedsFilter = Annotated[str | None, typer.Option(metavar="RANGES", help="Only these seeds, such as 0:16")]
+SplitOption = Annotated[SplitName, typer.Option(help="Misses on the test or on the training digits")]
 
 
 def table(
     name: Annotated[
         str,
         typer.Argument(
+            metavar="TABLE",
             help="summary, wide, curve, pairs, published, precision; of single digits: digits, noise, churn, "
-            "ensemble, fixes, two-way"
+            "ensemble, fixes, two-way",
         ),
     ] = "summary",
-    root: Root = "results",
+    root: RootOption = "results",
     format: Annotated[
-        Format, typer.Option(help="text and markdown have the main columns, the others all")
-    ] = Format.text,
-    out: Annotated[Path | None, typer.Option(help="File to write; needed for parquet")] = None,
-    variants: Variants = None,
-    recipe: Recipe = None,
-    dataset: DatasetName = None,
-    engine: EngineName = None,
-    seeds: Seeds = None,
-    epoch: Annotated[int | None, typer.Option(help="At this epoch instead of the last")] = None,
+        Format | None,
+        typer.Option(help="Default text; text and markdown have the main columns, the others all"),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help=f"Write a file: {', '.join(FORMAT_OF_SUFFIX)}")
+    ] = None,
+    variants: VariantsFilter = None,
+    recipe: RecipeFilter = None,
+    dataset: DatasetFilter = None,
+    engine: EngineFilter = None,
+    seeds: SeedsFilter = None,
+    epoch: Annotated[int | None, typer.Option(metavar="N", help="At epoch N instead of the last")] = None,
     split: SplitOption = SplitName.test,
     noise: Annotated[
-        bool, typer.Option("--noise", help="Fill in the columns of summary that need predicted labels")
+        bool, typer.Option("--noise", help="Fill the columns of summary that need predicted labels")
     ] = False,
-    manual_dir: ManualDir = None,
+    manual_dir: ManualOption = None,
 ) -> None:
-    """Statistics of error versus seed, beside the published numbers."""
+    """Print statistics of the misses over seeds, with the published numbers."""
     from sweep.analysis.format import render
     from sweep.analysis.frames import make_table
     from sweep.analysis.tables import TABLES
-    from sweep.errors import SpecError
-    from sweep.store.files import write_atomically
     from sweep.store.store import existing
 
-    if format is Format.parquet and out is None:
-        raise SpecError("--format parquet is not for a terminal: name a file with --out")
-    people = format in (Format.text, Format.markdown)
-    with _requests():
+    chosen = _format(format, out)
+    file = OutputFile(out, () if format else tuple(FORMAT_OF_SUFFIX)) if out else None
+    for_people = chosen in FOR_PEOPLE
+    with _value_error_as_spec_error():
         frame, narrow = make_table(
             existing(root),
             name,
-            for_people=people,
+            for_people=for_people,
             epoch=epoch,
             split=split.value,
             noise=noise,
@@ -92,111 +117,133 @@ def table(
             engines=engine,
             seeds=seeds,
         )
-    content = render(frame, format.value, narrow if people else None, TABLES[name].limit)
-    if out is not None:
-        write_atomically(out, content.encode() if isinstance(content, str) else content)
+    content = render(frame, chosen.value, narrow if for_people else None, TABLES[name].limit)
+    if file:
+        file.write(content)
     else:
         print(content)
+
+
+def _format(format: Format | None, out: Path | None) -> Format:
+    """The format that `--format` or the suffix of `--out` says.
+
+    Raises:
+      SpecError: they contradict each other, or a binary format without a file.
+    """
+    by_suffix = FORMAT_OF_SUFFIX.get(out.suffix.lower()) if out else None
+    if format and by_suffix and format is not by_suffix:
+        raise SpecError(f"--format {format.value} and --out {out} contradict each other: leave out --format")
+    chosen = format or by_suffix or Format.text
+    if chosen is Format.parquet and out is None:
+        raise SpecError("--format parquet writes a binary file: name it with --out")
+    return chosen
 
 
 def plot(
     name: Annotated[
         str,
         typer.Argument(
+            metavar="PLOT",
             help="curves, ecdf, raincloud, histogram, heatmap, running, scatter, forest, best-epoch; of single "
-            "digits: ensemble, variance, gallery"
+            "digits: ensemble, variance, gallery",
         ),
     ],
-    root: Root = "results",
-    out: Annotated[Path | None, typer.Option(help="A .png or .svg; default NAME.png")] = None,
-    variants: Variants = None,
-    recipe: Recipe = None,
-    dataset: DatasetName = None,
-    engine: EngineName = None,
-    seeds: Seeds = None,
+    root: RootOption = "results",
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A .png or .svg file; default PLOT.png")
+    ] = None,
+    variants: VariantsFilter = None,
+    recipe: RecipeFilter = None,
+    dataset: DatasetFilter = None,
+    engine: EngineFilter = None,
+    seeds: SeedsFilter = None,
     split: SplitOption = SplitName.test,
-    manual_dir: ManualDir = None,
+    manual_dir: ManualOption = None,
 ) -> None:
-    """A picture of error versus seed, as PNG or SVG."""
+    """Plot the misses over seeds."""
     from model.names import nearest
-    from sweep.analysis.plots import PLOTS, save
+    from sweep.analysis.plots import PLOTS
+    from sweep.analysis.style import to_bytes
 
+    if name not in PLOTS:
+        raise SpecError(f"unknown plot {name!r}{nearest(name, PLOTS)}")
+    file = OutputFile(out or Path(f"{name}.png"), FIGURE_SUFFIXES)
     chosen = _selection(root, manual_dir, variants, recipe, dataset, engine, seeds)
-    path = out or Path(f"{name}.png")
-    with _requests():
-        if name not in PLOTS:
-            raise ValueError(f"unknown plot {name!r}{nearest(name, PLOTS)}")
+    with _value_error_as_spec_error():
         wanted = PLOTS[name]
         if wanted.needs in ("labels", "images"):
             if split is SplitName.train:
-                raise ValueError(f"plot {name!r} is of the test digits: leave out --split")
+                raise SpecError(f"plot {name!r} is of the test digits: leave out --split")
             test = chosen.digits.test
             images = [test.images] if wanted.needs == "images" else []
             figure = wanted.make(chosen.labels, test.labels, *images)
         else:
             figure = wanted.make(chosen.epochs(last_only=wanted.needs == "last"), split=split.value)
-        save(figure, path)
-    print(path)
+    file.write(to_bytes(figure, file.suffix[1:]))
 
 
 def compare(
-    misses: Annotated[int, typer.Option(help="Wrongly classified digits of your run")],
-    variant: Annotated[str, typer.Option(help="Whose seeds to compare it with, as named in tables")],
-    root: Root = "results",
-    out: Annotated[Path | None, typer.Option(help="Also draw it: a .png or .svg")] = None,
-    recipe: Recipe = None,
-    dataset: DatasetName = None,
-    engine: EngineName = None,
-    seeds: Seeds = None,
+    misses: Annotated[int, typer.Option(metavar="N", help="Misclassified digits of your run")],
+    variant: Annotated[
+        str, typer.Option(metavar="NAME", help="Variant whose seeds to compare with, as in tables")
+    ],
+    root: RootOption = "results",
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Also plot it: a .png or .svg file")
+    ] = None,
+    recipe: RecipeFilter = None,
+    dataset: DatasetFilter = None,
+    engine: EngineFilter = None,
+    seeds: SeedsFilter = None,
     split: SplitOption = SplitName.test,
 ) -> None:
-    """Is my run normal? One number of misses among the seeds of a variant."""
+    """Compare the misses of one run with the seeds of a variant."""
     from sweep.analysis.compare import compare as place
-    from sweep.analysis.plots import save
+    from sweep.analysis.style import to_bytes
 
+    file = OutputFile(out, FIGURE_SUFFIXES) if out else None
     chosen = _selection(root, None, None, recipe, dataset, engine, seeds)
-    with _requests():
+    with _value_error_as_spec_error():
         found = place(chosen.epochs(last_only=True), variant, misses, split=split.value)
-        if out is not None:
-            save(found.figure, out)
+    if file:
+        file.write(to_bytes(found.figure, file.suffix[1:]))
     print(found.sentence)
 
 
 def report(
-    root: Root = "results",
-    out: Annotated[Path, typer.Option(help="The HTML file")] = Path("report.html"),
-    variants: Variants = None,
-    recipe: Recipe = None,
-    dataset: DatasetName = None,
-    engine: EngineName = None,
-    seeds: Seeds = None,
-    manual_dir: ManualDir = None,
+    root: RootOption = "results",
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The HTML file")] = Path("report.html"),
+    variants: VariantsFilter = None,
+    recipe: RecipeFilter = None,
+    dataset: DatasetFilter = None,
+    engine: EngineFilter = None,
+    seeds: SeedsFilter = None,
+    manual_dir: ManualOption = None,
 ) -> None:
-    """One HTML file with every table and picture, how each number was made, and what may not be concluded."""
-    import sys
-
+    """Write one HTML file with every table and plot."""
     from data import DataUnavailable
     from sweep.analysis.report import write_report
     from sweep.errors import StoreError
     from sweep.store.store import provenance
 
+    file = OutputFile(out, (".html", ".htm"))
     chosen = _selection(root, manual_dir, variants, recipe, dataset, engine, seeds)
-    with _requests():
+    with _value_error_as_spec_error():
         epochs, test = chosen.epochs(last_only=False), None
         try:
             test = chosen.digits.test
         except (ValueError, StoreError, DataUnavailable) as reason:
-            print(f"left out what looks at single digits: {reason}", file=sys.stderr)
-        write_report(
-            epochs,
-            chosen.labels if test else None,
-            test.labels if test else None,
-            test.images if test else None,
-            chosen.planned,
-            list(provenance(chosen.store.files)),
-            out,
-        )
-    print(out)
+            say(f"left out what needs single digits: {reason}")
+        with file.replacing() as path:
+            write_report(
+                epochs,
+                chosen.labels if test else None,
+                test.labels if test else None,
+                test.images if test else None,
+                chosen.planned,
+                list(provenance(chosen.store.files)),
+                path,
+            )
 
 
 def _selection(
@@ -222,10 +269,8 @@ def _selection(
 
 
 @contextmanager
-def _requests() -> Iterator[Any]:
-    """A request that the tables cannot answer becomes one line for people."""
-    from sweep.errors import SpecError
-
+def _value_error_as_spec_error() -> Iterator[None]:
+    """The analysis raises ValueError for a request that it cannot answer."""
     try:
         yield
     except ValueError as error:

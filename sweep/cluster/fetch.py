@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sweep.cluster.jobs import root_on_head
 from sweep.cluster.validate import read
-from sweep.errors import SpecError, StoreError
+from sweep.errors import SpecError, StoreError, one_line
 from sweep.store.store import Store
 
 
@@ -39,8 +39,7 @@ def fetch(file: Path, root: str, to: Path) -> int:
         with redirect_stdout(io.StringIO()):  # what Ray says of its own steps
             rsync(str(file), source=f"{root_on_head(root)}/", target=f"{to.absolute()}/", down=True)
     except Exception as error:  # click's, Ray's RuntimeError when no head is up …
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         if not any(to.iterdir()):
             to.rmdir()
-        raise StoreError(f"{root} of {file}: cannot be fetched: {reason}") from None
+        raise StoreError(f"{root} of {file}: cannot be fetched: {one_line(error)}") from None
     return len(Store(str(to)).files)

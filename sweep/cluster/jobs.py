@@ -19,11 +19,12 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from sweep.errors import SpecError
-from sweep.provenance import CODE, code_id
+from sweep.errors import SpecError, one_line
+from sweep.network import require_answer
+from sweep.provenance import code_id
+from sweep.settings import CODE, REQUEST
 from sweep.spec.spec import SweepSpec
 
-REQUEST = "LECUN1989_REQUEST"  # environment of a job: what it is to do, as JSON
 PACKAGES = ("data", "model", "sweep")
 DEFAULT_ADDRESS = "http://127.0.0.1:8265"
 ENTRYPOINT = "python -m sweep.cli.job"
@@ -61,6 +62,10 @@ class Cluster:
 
     def __init__(self, address: str | None) -> None:
         self.address = address or os.environ.get("RAY_API_SERVER_ADDRESS") or DEFAULT_ADDRESS
+        try:
+            require_answer(self.address)
+        except ConnectionError as error:
+            raise ConnectionError(f"{error}; `ray dashboard cluster.yaml` forwards the port of one") from None
         os.environ["RAY_ENABLE_UV_RUN_RUNTIME_ENV"] = "0"
         os.environ.setdefault("RAY_AUTH_MODE", "token")
         try:
@@ -72,10 +77,10 @@ class Cluster:
         except (ImportError, RuntimeError) as error:
             if "install" in str(error) or isinstance(error, ImportError):
                 raise SpecError("clusters need more: pip install 'lecun1989-sweep[cluster]'") from None
-            raise ConnectionError(f"{self.address}: {_first_line(error)}") from None
+            raise ConnectionError(f"{self.address}: {one_line(error)}") from None
         except Exception as error:  # ConnectionError, requests' and Ray's own
             raise ConnectionError(
-                f"{self.address}: no cluster answers ({_first_line(error)}); `ray dashboard cluster.yaml` "
+                f"{self.address}: no cluster answers ({one_line(error)}); `ray dashboard cluster.yaml` "
                 "opens the way to one"
             ) from None
 
@@ -175,7 +180,7 @@ class Cluster:
                 except RuntimeError as error:
                     # A head that came up a moment ago takes jobs a little later than it answers.
                     if NOT_YET not in str(error):
-                        raise ConnectionError(f"{self.address}: {_first_line(error)}") from None
+                        raise ConnectionError(f"{self.address}: {one_line(error)}") from None
                     if time.monotonic() > end:
                         raise ConnectionError(
                             f"{self.address}: the head takes no jobs, its dashboard agent does not answer; another "
@@ -205,8 +210,3 @@ def _code_alone() -> Iterator[Path]:
                     source, Path(folder) / package, ignore=shutil.ignore_patterns("__pycache__", "*.so")
                 )
         yield Path(folder)
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__

@@ -39,7 +39,7 @@ def read_spec(source: str | None = None, *, epochs: int | None = None, **changes
     if epochs is not None:
         if "epochs" in changed.get("set", {}):
             raise SpecError("epochs is given twice, by itself and in set: give it once")
-        changed["set"] = {**changed.get("set", {}), "epochs": epochs}
+        changed["set"] = {**changed.get("set", {}), "epochs": str(epochs)}  # as from --epochs
     if isinstance(fields.get("set"), Mapping) and isinstance(changed.get("set"), Mapping):
         changed["set"] = {**fields["set"], **changed["set"]}
     try:

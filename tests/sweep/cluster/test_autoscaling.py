@@ -19,9 +19,8 @@ import ray
 import yaml
 
 from sweep.driver.driver import run
-from sweep.executors.ray import CLUSTER_FILE, PLATFORM
 from sweep.messages import Note, Observer, Progress, Started
-from sweep.settings import Settings
+from sweep.settings import CLUSTER_FILE, PLATFORM, Settings
 from sweep.store.store import Store
 from tests.sweep.cluster.hosts import MARK, end_host
 from tests.sweep.cluster.hosts import run as execute
