@@ -120,8 +120,8 @@ class Selection:
 
 
 def _variants(text: str) -> list[str]:
-    """The names in "base,softmax,learning_rate=0.1": base, and softmax with an override."""
-    return [name.strip() for name in re.split(r",(?![^,]*=)", text)]
+    """The names in "base,softmax,learning_rate=0.1": base, and softmax with an override; "base,*" is one name."""
+    return [name.strip() for name in re.split(r",(?!\*|[^,]*=)", text)]
 
 
 def make_table(
