@@ -94,7 +94,7 @@ def submit(
     options = {"checkpoint_seconds": checkpoint_seconds, "manual_dir": manual_dir}
     server = Cluster(address)
     name, new = server.submit(wanted, root_on_head(root), options)
-    say(f"submitted {name}" if new else f"{name} is running already; nothing was submitted")
+    say(f"submitted {name}" if new else f"{name} is active; nothing was submitted")
     print(name, flush=True)
     if follow:
         _follow(server, name)
@@ -110,7 +110,7 @@ def jobs(address: JobsOption = None) -> None:
             job.status,
             datetime.fromtimestamp(job.began).strftime("%m-%d %H:%M:%S") if job.began else "",
             job.root,
-            job.asks,
+            job.summary,
         )
         for job in Cluster(address).jobs()
     ]
@@ -165,7 +165,7 @@ def ask(command: str, address: str, root: str) -> None:
 
     from sweep.cluster.jobs import Cluster, root_on_head
 
-    print(Cluster(address).ask(f"{command} --root {shlex.quote(root_on_head(root))}"))
+    print(Cluster(address).run_command(f"{command} --root {shlex.quote(root_on_head(root))}"))
 
 
 def _follow(server: "Cluster", job: str) -> None:
