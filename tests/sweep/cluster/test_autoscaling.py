@@ -1,7 +1,7 @@
 """The autoscaler adds nodes with fake TPU chips, one node is killed, another replaces it, and no run is lost.
 
-Uses Ray's autoscaler and its fake provider, which starts one raylet per node. Ray assigns chips as on a TPU VM, but JAX
-opens the CPU.
+Uses Ray's autoscaler and its fake provider, which starts one raylet per node. Ray assigns chips as on a TPU VM,
+but JAX opens the CPU.
 """
 
 import contextlib
