@@ -41,5 +41,5 @@ def fetch(file: Path, root: str, to: Path) -> int:
     except Exception as error:  # click's errors, or Ray's RuntimeError if no head node runs
         if not any(to.iterdir()):
             to.rmdir()
-        raise StoreError(f"{root} of {file}: cannot be fetched: {one_line(error)}") from None
+        raise StoreError(f"{root} of {file}: cannot fetch: {one_line(error)}") from None
     return len(Store(str(to)).files)

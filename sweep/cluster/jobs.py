@@ -183,8 +183,8 @@ class Cluster:
                         raise ConnectionError(f"{self.address}: {one_line(error)}") from None
                     if time.monotonic() > end:
                         raise ConnectionError(
-                            f"{self.address}: the head node accepts no jobs because its dashboard agent does not respond; "
-                            "another Ray on that machine may use port 52365: run `ray stop`, then start the cluster again"
+                            f"{self.address}: the head node accepts no jobs: its dashboard agent does not respond; "
+                            "another Ray there may use port 52365: run `ray stop`, then start the cluster again"
                         ) from None
                     time.sleep(1.0)
 
