@@ -2,8 +2,8 @@
 
     python -m benchmarks.cluster [--seeds 0:64] [--epochs 16]
 
-The nodes are raylets on one machine, which needs two idle cores. Trains whole runs on mnist5k. The clock starts at the
-first message of a worker, which excludes the start of Ray. Prints the ratio; 2.0 is ideal.
+The nodes are raylets on one machine, which needs two idle cores. Trains whole runs on mnist5k. The clock starts at
+the first message of a worker, which excludes the start of Ray. Prints the ratio; 2.0 is ideal.
 """
 
 import argparse

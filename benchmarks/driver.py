@@ -2,8 +2,8 @@
 
     python benchmarks/driver.py
 
-Plans 5,000 shards with 100,000 seeds on an empty and on a full store, stores simulated shards that finish immediately,
-and streams messages from 64 Ray workers to one driver on this machine.
+Plans 5,000 shards with 100,000 seeds on an empty and on a full store, stores simulated shards that finish at
+once, and streams messages from 64 Ray workers to one driver on this machine.
 """
 
 import resource
