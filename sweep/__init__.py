@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sweep.analysis.frames import make_table
+    from sweep.analysis.tables.table import make_table
     from sweep.driver.driver import run
     from sweep.settings import Settings
     from sweep.spec.read import read_spec
@@ -30,7 +30,7 @@ __all__ = ["Settings", "Store", "make_table", "read_spec", "run"]
 _HOMES = {
     "Settings": "sweep.settings",
     "Store": "sweep.store.store",
-    "make_table": "sweep.analysis.frames",
+    "make_table": "sweep.analysis.tables.table",
     "read_spec": "sweep.spec.read",
     "run": "sweep.driver.driver",
 }

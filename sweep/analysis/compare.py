@@ -1,69 +1,72 @@
-""" "Is my run normal?": one number of misses among the seeds of a variant."""
+"""Place one number of misses among the seeds of a variant."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
-from matplotlib.figure import Figure
 
 from model.names import nearest
 from sweep.analysis import statistics as st
-from sweep.analysis.placing import placement_columns
-from sweep.analysis.plots import place_plot
-from sweep.analysis.runs import Runs, Split, all_runs, describe
+from sweep.analysis.names import SplitName
+from sweep.analysis.published import PublishedNumber, published_numbers, size_notes
+from sweep.analysis.runs import Runs, describe
+from sweep.analysis.tables.placement import p_for_new_seed, placement_columns
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """The answer in one line, in numbers and in a picture."""
+    """The answer in one line and in numbers."""
 
     sentence: str
     row: pd.DataFrame  # one row: the columns of `published` that do not name a source
-    figure: Figure
+    runs: Runs  # what the number was compared with
+    warnings: list[str]
 
 
-def compare(epochs: pd.DataFrame, variant: str, misses: int, *, split: Split = "test") -> Comparison:
-    """Place a run's misses among the seeds.
+def compare(
+    runs: Sequence[Runs],
+    variant: str,
+    misses: int,
+    *,
+    split: SplitName = "test",
+    numbers: Sequence[PublishedNumber] | None = None,
+) -> Comparison:
+    """Place a run's misses among the seeds of a variant.
 
-    The run is taken to be one more seed: same digits, same training. What other digits would do is in the
-    columns newdata_lo and newdata_hi.
+    The run is taken as one more seed with the same digits and training. The columns newdata_lo and newdata_hi
+    also allow for a new test set.
 
     Args:
-      epochs: rows of the store of one data set; the last epochs suffice.
+      runs: of each cell, after the last epoch.
       variant: name as in tables.
-      misses: wrongly classified digits of the split.
+      misses: misclassified digits of the split.
       split: "test" or "train".
+      numbers: published numbers, for the warning on the size of the test set; None for the known ones.
 
     Raises:
-      ValueError: no run of the variant, several data sets, or misses that are no count out of the split.
+      ValueError: no run of the variant, several data sets, or a number that is no count out of the split.
     """
-    runs = _the_runs(epochs, variant)
-    m = runs.sizes[split]
+    mine = _runs_of(runs, variant)
+    m = mine.sizes[split]
     if not 0 <= misses <= m:
         raise ValueError(
-            f"misses = {misses}: give a count from 0 to {m:,}, the {split} digits of {runs.cell.dataset}"
+            f"misses = {misses}: give a count from 0 to {m:,}, the {split} digits of {mine.cell.dataset}"
         )
-    row = placement_columns(runs, split, misses)
-    identity = {
-        "variant": runs.cell.variant,
-        "recipe": runs.cell.recipe,
-        "dataset": runs.cell.dataset,
-        "dataset_digest": runs.cell.dataset_digest,
-        "split": split,
-        "misses": misses,
-        "err_pct": 100 * misses / m,
-    }
+    row = placement_columns(mine, split, misses)
+    identity = {**mine.cell.columns, "split": split, "misses": misses, "err_pct": 100 * misses / m}
     frame = pd.DataFrame([identity | row])
-    frame.attrs["notes"] = describe([runs])
-    return Comparison(_sentence(runs, misses, row), frame, place_plot(runs, split, misses))
+    frame.attrs["notes"] = describe([mine], split)
+    warnings = [note for note in describe([mine], split) if note.startswith("WARNING")]
+    warnings += size_notes([mine], published_numbers() if numbers is None else numbers)
+    return Comparison(_sentence(mine, misses, row), frame, mine, warnings)
 
 
-def _the_runs(epochs: pd.DataFrame, variant: str) -> Runs:
-    everything = all_runs(epochs)
-    names = list(dict.fromkeys(r.cell.variant for r in everything))
+def _runs_of(runs: Sequence[Runs], variant: str) -> Runs:
+    names = list(dict.fromkeys(r.cell.variant for r in runs))
     if variant not in names:
         raise ValueError(f"no finished run has variant {variant!r}{nearest(variant, names)}")
-    mine = [r for r in everything if r.cell.variant == variant]
+    mine = [r for r in runs if r.cell.variant == variant]
     if len(mine) > 1:
         sets = ", ".join(f"{r.cell.dataset} ({r.cell.dataset_digest})" for r in mine)
         raise ValueError(f"{variant} has runs on several data sets: choose one of {sets}")
@@ -75,14 +78,18 @@ def _the_runs(epochs: pd.DataFrame, variant: str) -> Runs:
 def _sentence(runs: Runs, misses: int, row: dict[str, float]) -> str:
     n, what = int(row["n"]), f"{misses} misses with {runs.cell.variant} on {runs.cell.dataset}"
     if n == 1:
-        return f"{what}: the only seed so far misses {row['mean']:.0f}; train more seeds to tell."
+        return f"{what}: the only seed so far misses {row['mean']:.0f}; train more seeds to compare."
     if math.isnan(row["p_model"]):
-        same = row["diff"] == 0
-        return f"{what}: {'what every one' if same else 'unlike any'} of {n} seeds gives ({row['mean']:.0f})."
-    p = row["p_mid"] if n >= st.RANK_MINIMUM else row["p_model"]
-    word = "ordinary" if p >= st.ALPHA else "unusually " + ("many" if row["diff"] > 0 else "few")
+        agrees = "equal to" if row["diff"] == 0 else "different from"
+        return f"{what}: {agrees} all {n} seeds ({row['mean']:.0f})."
+    usual = p_for_new_seed(row) >= st.ALPHA
+    word = (
+        "as expected for"
+        if usual
+        else ("more than expected for" if row["diff"] > 0 else "fewer than expected for")
+    )
     rank = f"{row['n_lt']} of {n} seeds miss fewer, {row['n_eq']} as many, {row['n_gt']} more"
     return (
-        f"{what}: {word}. {rank}; mean {row['mean']:.1f}, "
-        f"one more seed falls within {max(0.0, row['pred_lo']):.0f}–{row['pred_hi']:.0f} (95 %)."
+        f"{what}: {word} a new seed. {rank}; mean {row['mean']:.1f}, 95 % prediction interval for a new seed "
+        f"{max(0.0, row['pred_lo']):.1f}–{row['pred_hi']:.1f}."
     )

@@ -1,90 +1,207 @@
-"""What others published about these networks: one seed each, with exact counts and their sources.
+"""Published results of these networks, one seed each: `published.csv`, and users' own CSV files.
 
-Both public scripts print ``int(error * N)`` from a float32 error, which is one too low in places. The
-printed error in % has two decimals and the steps are 0.0498 (test) and 0.0137 (train) points, so it gives
-the exact count.
+Miss counts are exact. Both public scripts print ``int(error * N)`` from a float32 error, which is one too low
+in places; the error they print in % with two decimals identifies the count, because its steps are 0.0498
+points (test) and 0.0137 points (train).
 
-Their digits are ours only sometimes: LeCun used zip codes (our `usps` is of that kind, perhaps the very
-digits), Chang the MNIST rows of our `mnist`, Karpathy other MNIST rows (one of two possible sets: his draw
-depends on the order of a Python set) resized otherwise.
+The digits are the same as ours only in part: LeCun used zip codes (`usps` has that kind of digits, perhaps
+the same ones), Chang the MNIST rows of `mnist`, Karpathy other MNIST rows with another resize.
 """
 
+import csv
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Literal, get_args
+
+from model.names import nearest
+from model.variants import VARIANTS
+from sweep.analysis.names import SplitName
+from sweep.analysis.runs import CellId, Runs
 
 SameData = Literal["yes", "maybe", "no"]
 
-SIZES: dict[Literal["train", "test"], int] = {"train": 7291, "test": 2007}  # digits, in all three sources
+SIZES: dict[SplitName, int] = {"train": 7291, "test": 2007}  # digits, where a row does not say otherwise
+COLUMNS = (
+    "source",
+    "variant",
+    "split",
+    "misses",
+    "n_train",
+    "epochs",
+    "same_data",
+)  # of a user's CSV; n_train, epochs and same_data may be empty or absent
+_MORE = ("n_test", "dataset", "misses_printed", "loss", "rejection_pct", "remark")  # optional there
 
 
 @dataclass(frozen=True)
 class Source:
-    """Who published, and where."""
+    """A publication."""
 
-    name: str  # in tables
+    key: str  # prefix of its columns in `summary`
+    name: str  # as tables show it
+    letter: str  # in plots
     reference: str
-    same_data: dict[str, SameData]  # by our data set's name in tables; others: "no"
-    descriptive: bool  # too many differences besides the seed to attach a p value
-
-
-SOURCES: dict[str, Source] = {
-    "paper": Source(
-        "LeCun 1989",
-        "LeCun et al., Backpropagation Applied to Handwritten Zip Code Recognition, Neural Computation 1989",
-        {"usps": "maybe"},
-        True,
-    ),
-    "karpathy": Source(
-        "Karpathy", "A. Karpathy, github.com/karpathy/lecun1989-repro, repro.py and modern.py", {}, False
-    ),
-    "chang": Source(
-        "Chang",
-        "P. G. Chang, github.com/peterchang0414/lecun1989-flax, both notebooks",
-        {"mnist": "yes"},
-        False,
-    ),
-}
+    descriptive: bool  # differs from our runs in more than the seed, so it gets no p value
+    users: bool = False  # from a user's file
 
 
 @dataclass(frozen=True)
 class PublishedNumber:
     """Misses of one published run."""
 
-    source: str  # key of SOURCES
+    source: Source
     variant: str
-    split: Literal["train", "test"]
-    misses_printed: int
-    misses_exact: int
+    split: SplitName
+    misses: int  # exact
+    n_train: int
+    n_test: int
+    epochs: int | None  # None: not stated
+    dataset: str  # our data set with digits of the same kind; "" for any
+    same_data: SameData  # whether that data set has the same digits
+    misses_printed: int | None = None  # None: only an error rate is printed
     loss: float | None = None  # mean over the split: squared error, or cross-entropy in nats
+    rejection_pct: float | None = None  # test digits rejected for 1 % error on the rest, in %
     remark: str = ""
 
+    def same_digits(self, cell: CellId) -> SameData:
+        """Whether the cell has the same digits."""
+        return self.same_data if self.dataset in ("", cell.dataset) else "no"
 
-_ROUNDED = "printed one too low"
+    def describes(self, cell: CellId) -> bool:
+        """Whether the cell is the published variant; only the number of epochs may be overridden."""
+        return cell.parent == self.variant and set(cell.overrides) <= {"epochs"}
 
-PUBLISHED: tuple[PublishedNumber, ...] = (
-    PublishedNumber(
-        "paper", "base", "test", 102, 102, 1.8e-2, "5.0 % printed, 102/2007 is 5.08 %: 100 to 102"
-    ),
-    PublishedNumber("paper", "base", "train", 10, 10, 2.5e-3, "0.14 % printed"),
-    PublishedNumber("karpathy", "base", "test", 82, 82, 2.838382e-2),
-    PublishedNumber("karpathy", "base", "train", 45, 45, 4.073383e-3),
-    # modern.py prints the loss of a single example: not kept
-    PublishedNumber("karpathy", "softmax", "test", 87, 88, None, _ROUNDED),
-    PublishedNumber("karpathy", "softmax", "train", 0, 0),
-    PublishedNumber("karpathy", "adamw", "test", 72, 72),
-    PublishedNumber("karpathy", "adamw", "train", 0, 0),
-    PublishedNumber("karpathy", "augment", "test", 43, 44, None, _ROUNDED),
-    PublishedNumber("karpathy", "augment", "train", 123, 124, None, _ROUNDED),
-    PublishedNumber("karpathy", "dropout", "test", 32, 32),
-    PublishedNumber("karpathy", "dropout", "train", 106, 107, None, _ROUNDED),
-    PublishedNumber("chang", "base", "test", 74, 74, 2.467080e-2),
-    PublishedNumber("chang", "base", "train", 60, 60, 5.265484e-3),
-    PublishedNumber("chang", "softmax", "test", 83, 83, 1.687743e-1),
-    PublishedNumber("chang", "softmax", "train", 4, 4, 7.162272e-3),
-    PublishedNumber("chang", "adamw", "test", 81, 81, 1.953933e-1),
-    PublishedNumber("chang", "adamw", "train", 2, 3, None, _ROUNDED),
-    PublishedNumber("chang", "augment", "test", 52, 52, 9.166716e-2),
-    PublishedNumber("chang", "augment", "train", 120, 120),
-    PublishedNumber("chang", "dropout", "test", 35, 35, 4.969697e-2),
-    PublishedNumber("chang", "dropout", "train", 77, 77),
-)
+    def fits(self, runs: Runs) -> bool:
+        """Whether the runs are of the published variant, with its epochs and numbers of digits."""
+        return (
+            self.describes(runs.cell)
+            and runs.complete
+            and runs.sizes == {"train": self.n_train, "test": self.n_test}
+            and (self.epochs == runs.epochs if self.epochs is not None else not runs.cell.overrides)
+        )
+
+
+@cache
+def published_numbers(numbers: str | None = None) -> tuple[PublishedNumber, ...]:
+    """The published numbers, then those of a user's CSV file.
+
+    Args:
+      numbers: path of a CSV file with the columns of `COLUMNS`; None for none.
+
+    Raises:
+      ValueError: the file cannot be read or has a wrong value; the message names the line.
+    """
+    folder = resources.files("sweep.analysis")
+    sources = {
+        row["key"]: Source(
+            row["key"], row["source"], row["letter"], row["reference"], row["descriptive"] == "yes"
+        )
+        for row in csv.DictReader(folder.joinpath("published_sources.csv").read_text("utf-8").splitlines())
+    }
+    rows = csv.DictReader(folder.joinpath("published.csv").read_text("utf-8").splitlines())
+    known = [_number(row, sources[row["source"]]) for row in rows]
+    return tuple(known) + (tuple(_users(numbers)) if numbers is not None else ())
+
+
+def numbers_for(
+    runs: Runs, split: SplitName, numbers: Iterable[PublishedNumber] | None = None
+) -> list[PublishedNumber]:
+    """The numbers that fit the runs."""
+    given = published_numbers() if numbers is None else numbers
+    return [number for number in given if number.split == split and number.fits(runs)]
+
+
+def size_notes(runs: Sequence[Runs], numbers: Iterable[PublishedNumber]) -> list[str]:
+    """A warning for every data set whose published variants have other numbers of test digits."""
+    sizes = sorted({number.n_test for number in numbers})
+    notes = []
+    for digest in dict.fromkeys(r.cell.dataset_digest for r in runs):
+        r = next(r for r in runs if r.cell.dataset_digest == digest)
+        if r.sizes["test"] not in sizes:
+            notes.append(
+                f"WARNING: {r.cell.dataset} has {r.sizes['test']:,} test digits, the published numbers are out of "
+                f"{' or '.join(f'{size:,}' for size in sizes)}: misses are not comparable."
+            )
+    return notes
+
+
+def _users(path: str) -> list[PublishedNumber]:
+    try:
+        text = Path(path).read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "is not UTF-8 text"
+        raise ValueError(f"{path}: cannot be read: {reason}") from None
+    reader = csv.DictReader(text.splitlines())
+    columns = reader.fieldnames or []
+    for name in columns:
+        if name not in COLUMNS + _MORE:
+            raise ValueError(f"{path}: unknown column {name!r}{nearest(str(name), COLUMNS + _MORE)}")
+    if missing := [name for name in ("source", "variant", "split", "misses") if name not in columns]:
+        raise ValueError(f"{path}: column {missing[0]!r} is missing: the columns are {', '.join(COLUMNS)}")
+    found = []
+    for row in reader:
+        name = (row["source"] or "").strip()
+        try:
+            if not name:
+                raise ValueError("source is empty")
+            found.append(_number(row, Source(name, name, name[:1], f"from {Path(path).name}", False, True)))
+        except ValueError as error:
+            raise ValueError(f"{path}, line {reader.line_num}: {error}") from None
+    if not found:
+        raise ValueError(f"{path}: has no rows")
+    return found
+
+
+def _number(row: Mapping[str, str | None], source: Source) -> PublishedNumber:
+    n_train = _whole(row, "n_train") or SIZES["train"]
+    n_test = _whole(row, "n_test") or SIZES["test"]
+    split = _choice(row, "split", ("test", "train"))
+    misses = _whole(row, "misses")
+    size = n_test if split == "test" else n_train
+    if misses is None or not 0 <= misses <= size:
+        raise ValueError(f"misses = {row['misses']!r}: give a count from 0 to {size:,}")
+    return PublishedNumber(
+        source=source,
+        variant=_choice(row, "variant", tuple(VARIANTS)),
+        split="test" if split == "test" else "train",
+        misses=misses,
+        n_train=n_train,
+        n_test=n_test,
+        epochs=_whole(row, "epochs"),
+        dataset=_text(row, "dataset"),
+        same_data=_choice(row, "same_data", get_args(SameData), "no"),  # type: ignore[arg-type]
+        misses_printed=_whole(row, "misses_printed"),
+        loss=_real(row, "loss"),
+        rejection_pct=_real(row, "rejection_pct"),
+        remark=_text(row, "remark"),
+    )
+
+
+def _text(row: Mapping[str, str | None], name: str) -> str:
+    return (row.get(name) or "").strip()
+
+
+def _choice(row: Mapping[str, str | None], name: str, choices: Sequence[str], default: str = "") -> str:
+    value = _text(row, name) or default
+    if value not in choices:
+        raise ValueError(f"{name} = {value!r} is unknown{nearest(value, choices)}")
+    return value
+
+
+def _whole(row: Mapping[str, str | None], name: str) -> int | None:
+    text = _text(row, name)
+    try:
+        return int(text) if text else None
+    except ValueError:
+        raise ValueError(f"{name} = {text!r} is not a whole number") from None
+
+
+def _real(row: Mapping[str, str | None], name: str) -> float | None:
+    text = _text(row, name)
+    try:
+        return float(text) if text else None
+    except ValueError:
+        raise ValueError(f"{name} = {text!r} is not a number") from None

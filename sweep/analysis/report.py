@@ -1,274 +1,225 @@
-"""One HTML file with everything a sweep says: tables, pictures, how the numbers were made, and their limits.
+"""The report: one HTML file with every table and figure, how the numbers were made, and their limits.
 
-It needs no network and no other file. What a store cannot support yet (one seed, no second variant) is named in
-its place.
+It needs no network and no other file. What the store does not support yet (one seed, no second variant) is
+named in its place.
 """
 
 import base64
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from html import escape
-from importlib import resources
+from functools import partial
 from importlib.metadata import version
-from pathlib import Path
-from string import Template
-from typing import Any
+from inspect import signature
+from typing import Any, NamedTuple
 
-import numpy as np
 import pandas as pd
+from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from sweep.analysis import digits as dg
-from sweep.analysis.format import BLANK, Column, as_column
-from sweep.analysis.pairs import MARGIN, pairs
+from data import DataUnavailable
+from sweep.analysis.names import SECTIONS
 from sweep.analysis.planned import provisional_note
-from sweep.analysis.plots import PLOTS
-from sweep.analysis.runs import Runs, all_runs
-from sweep.analysis.style import to_bytes
-from sweep.analysis.summary import precision, summary
-from sweep.analysis.tables import TABLES
+from sweep.analysis.plots.plot import load_plot
+from sweep.analysis.plots.registry import PLOTS
+from sweep.analysis.plots.style import to_bytes
+from sweep.analysis.report_text import answer, definitions, limitations
+from sweep.analysis.selection import Selection
+from sweep.analysis.tables.format import BLANK, Column, is_numeric, main_columns
+from sweep.analysis.tables.noise import make as noise_table
+from sweep.analysis.tables.registry import TABLES
+from sweep.analysis.tables.table import load_table
+from sweep.errors import StoreError
+from sweep.store.store import provenance
 
 LIBRARIES = ("numpy", "pandas", "scipy", "statsmodels", "matplotlib")
-ROWS = 40  # of a long table
+ROWS = 40  # of a table; the caption gives the total
+OPEN_ROWS = 12  # rows up to which a table is shown without a click
+HISTORY_SEEDS = 4096  # seeds of a cell in plots and tables over epochs: memory stays bounded
+LEAD_FIGURES = ("reproductions", "raincloud")  # the first that can be drawn opens the report
+UNAVAILABLE = (ValueError, StoreError, DataUnavailable)
 
 
-def write_report(
-    epochs: pd.DataFrame,
-    labels: pd.DataFrame | None,
-    truth: np.ndarray | None,
-    images: np.ndarray | None,
-    planned: pd.DataFrame | None,
-    provenance: Sequence[dict[str, Any]],
-    out: Path,
-) -> None:
-    """Write the report of a store.
+class Cell(NamedTuple):
+    """A cell of an HTML table."""
+
+    text: str
+    sort: str | None  # number that the column is sorted by; None for text
+
+
+@dataclass(frozen=True)
+class TableView:
+    """A table as the template shows it."""
+
+    name: str
+    title: str
+    head: list[tuple[str, bool]]  # title, whether numeric
+    rows: list[list[Cell]]
+    notes: list[str]
+    is_open: bool
+
+
+@dataclass(frozen=True)
+class FigureView:
+    """A figure as the template shows it."""
+
+    name: str
+    title: str
+    source: str  # data URL
+    caption: list[str]
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A table or figure that the store does not support."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading with its figures, tables, and what is missing."""
+
+    heading: str
+    figures: list[FigureView]
+    tables: list[TableView]
+    missing: list[Missing]
+
+    @property
+    def anchor(self) -> str:
+        """Its address in the page."""
+        return self.heading.lower().replace(" ", "-")
+
+
+@dataclass(frozen=True)
+class Report:
+    """The finished page, and what it lacks."""
+
+    html: str
+    missing: list[Missing]
+
+
+def make_report(data: Selection, *, numbers: str | None = None) -> Report:
+    """The report of a selection.
 
     Args:
-      epochs: rows of the store, every epoch.
-      labels: predicted test labels of one data set; None leaves out what needs them.
-      truth: [m] true labels of that data set's test digits; None as above.
-      images: [m, 16, 16] float32 in [-1, 1], the same digits; None leaves out the gallery.
-      planned: what was asked for, see `planned.requested`; pending runs mark the report provisional.
-      provenance: how the runs were made, one entry for each way, as `sweep.store.store.provenance` gives them.
-      out: the HTML file.
+      data: the finished runs.
+      numbers: CSV file of further published numbers.
 
     Raises:
-      ValueError: no finished runs.
+      ValueError: no finished runs, or a wrong `numbers` file.
     """
-    runs = all_runs(epochs)
-    known = labels is not None and truth is not None
-    noise = _or_none(lambda: dg.noise(labels, truth)) if known else None  # type: ignore[arg-type]
-    two_way = _or_none(lambda: dg.two_way(labels, truth)) if known else None  # type: ignore[arg-type]
-
-    def table(name: str, frame: Callable[[], pd.DataFrame]) -> str:
-        return _table(name, frame)
-
-    def standard(name: str) -> str:
-        return table(name, lambda: TABLES[name].make(epochs, planned=planned))
-
-    def plot(name: str) -> str:
-        needs = PLOTS[name].needs
-        if needs in ("labels", "images"):
-            given = (labels, truth) if needs == "labels" else (labels, truth, images)
-            if any(part is None for part in given):
-                return _missing(name, "the digits of the data set were not at hand")
-            return _figure(name, lambda: PLOTS[name].make(*given))
-        return _figure(name, lambda: PLOTS[name].make(epochs))
-
-    def of_labels(name: str) -> str:
-        if not known:
-            return _missing(name, "the digits of the data set were not at hand")
-        return table(name, lambda: TABLES[name].make(labels, truth))
-
-    sections = {
-        "Results": table("summary", lambda: summary(epochs, planned=planned, noise=noise))
-        + plot("raincloud"),
-        "Published numbers among the seeds": standard("published") + plot("ecdf"),
-        "What each change does": table("pairs", lambda: pairs(epochs, planned=planned, two_way=two_way))
-        + plot("forest")
-        + plot("scatter")
-        + of_labels("two-way"),
-        "Training": plot("curves") + plot("heatmap") + plot("best-epoch"),
-        "How sure": plot("running")
-        + plot("histogram")
-        + table("precision", lambda: _now(precision(epochs, planned=planned))),
-        "Where the spread comes from": of_labels("noise") + plot("variance") + of_labels("churn"),
-        "Votes": plot("ensemble") + of_labels("ensemble"),
-        "Single digits": plot("gallery") + of_labels("digits") + of_labels("fixes"),
-        "How the numbers were made": _how(provenance),
-        "What may not be concluded": _limits(runs, noise, planned),
-    }
-    title = f"Error versus seed: {', '.join(dict.fromkeys(r.cell.dataset for r in runs))}"
-    warning = "".join(
-        f'<p class="provisional">{escape(note)}</p>' for note in provisional_note(planned, runs)
+    data = replace(data, history_seeds=HISTORY_SEEDS)
+    runs = data.runs()
+    noise = _attempt(lambda: noise_table(data))
+    options = {"noise": not isinstance(noise, Exception), "numbers": numbers}
+    lead = next(
+        (figure for name in LEAD_FIGURES if isinstance(figure := _figure(name, data, options), FigureView)),
+        None,
     )
-    anchors = {heading: heading.lower().replace(" ", "-") for heading in sections}
-    links = " ".join(f'<a href="#{anchor}">{escape(heading)}</a>' for heading, anchor in anchors.items())
-    total = sum(r.n + len(r.diverged) for r in runs)
-    lead = (
-        f"<p>{total:,} runs of {len(runs)} variants of the 1989 network, which differ by seed within a variant. "
-        "Misses are wrongly classified test digits after the last epoch.</p>"
+    sections = [_section(heading, data, options, lead) for heading in SECTIONS]
+    known_noise = None if isinstance(noise, Exception) else noise
+    environment = Environment(
+        loader=PackageLoader("sweep.analysis", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
-    parts = [f"<h1>{escape(title)}</h1>", warning, lead, f"<nav>{links}</nav>"]
-    parts += [
-        f'<section><h2 id="{anchors[heading]}">{escape(heading)}</h2>{content}</section>'
-        for heading, content in sections.items()
+    made = list(provenance(data.files))
+    html = environment.get_template("report.html").render(
+        title=f"Error versus seed: {', '.join(dict.fromkeys(r.cell.dataset for r in runs))}",
+        warnings=provisional_note(data.planned, runs),
+        answer=answer(runs, numbers),
+        lead=lead,
+        sections=[s for s in sections if s.figures or s.tables or s.missing],
+        provenance=_provenance(made),
+        versions=sorted({f"{k} {v}" for entry in made for k, v in entry.get("versions", {}).items()}),
+        libraries=[f"{name} {version(name)}" for name in LIBRARIES],
+        now=datetime.now(UTC).isoformat(timespec="minutes"),
+        definitions=definitions(),
+        limitations=limitations(runs, known_noise, data.planned),
+    )
+    return Report(html, [missing for section in sections for missing in section.missing])
+
+
+def _section(heading: str, data: Selection, options: dict[str, Any], lead: FigureView | None) -> Section:
+    figures = [
+        _figure(name, data, options)
+        for name, entry in PLOTS.items()
+        if entry.section == heading and not (lead and lead.name == name)
     ]
-    page = resources.files("sweep.analysis").joinpath("report.html").read_text(encoding="utf-8")
-    html = Template(page).substitute(title=escape(title), body="\n".join(parts))
-    out.write_text(html, encoding="utf-8")
+    tables = [_table(name, data, options) for name, entry in TABLES.items() if entry.section == heading]
+    return Section(
+        heading,
+        [f for f in figures if isinstance(f, FigureView)],
+        [t for t in tables if isinstance(t, TableView)],
+        [m for m in (*figures, *tables) if isinstance(m, Missing)],
+    )
 
 
-def _or_none(make: Callable[[], pd.DataFrame]) -> pd.DataFrame | None:
+def _attempt(make: Callable[[], Any]) -> Any:
+    """The result, or the error that says why there is none."""
     try:
         return make()
-    except ValueError:  # too few runs; its own section says so
-        return None
+    except UNAVAILABLE as reason:
+        return reason
 
 
-def _now(table: pd.DataFrame) -> pd.DataFrame:
-    """Of the precision table what there is, and what ten and a hundred times as much would give."""
-    shown = table[~table["extrapolated"] | table["n"].isin([100, 1000])]
-    shown.attrs = table.attrs
-    return shown
+def _accepted(make: Callable[..., Any], options: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in options.items() if key in signature(make).parameters}
 
 
-def _table(name: str, make: Callable[[], pd.DataFrame]) -> str:
-    try:
-        frame = make()
-    except ValueError as reason:
-        return _missing(name, str(reason))
+def _table(name: str, data: Selection, options: dict[str, Any]) -> TableView | Missing:
+    table = load_table(name)
+    frame = _attempt(partial(table.make, data, **_accepted(table.make, options)))
+    if isinstance(frame, Exception):
+        return Missing(name, str(frame))
     notes = list(frame.attrs.get("notes", []))
-    if len(frame) > ROWS:
-        notes.insert(0, f"The first {ROWS} of {len(frame):,} rows.")
+    total = len(frame)
+    if total > ROWS:
+        notes.insert(0, f"The first {ROWS} of {total:,} rows.")
         frame = frame.head(ROWS)
-    notes.append(f"All columns: sweep table {name} --format csv")
-    listed = "<br>".join(map(escape, notes))
-    return f"<h3>{escape(_title(TABLES[name].about))}</h3>{_html(frame, TABLES[name].narrow)}" + (
-        f'<p class="notes">{listed}</p>'
-    )
+    head, rows = _cells(frame, table.columns)
+    notes.append(f"All columns and rows: sweep table {name} --format csv")
+    return TableView(name, _sentence(TABLES[name].about), head, rows, notes, len(rows) <= OPEN_ROWS)
 
 
-def _html(frame: pd.DataFrame, columns: Sequence[Column] | None) -> str:
-    chosen = [as_column(frame, c) for c in (columns if columns is not None else list(frame.columns))]
-    chosen = [c for c in chosen if not c.if_mixed or frame[c.fields].drop_duplicates().shape[0] > 1]
-    numeric = [all(pd.api.types.is_numeric_dtype(frame[f]) for f in c.fields) for c in chosen]
-    marks = [' class="number"' if right else "" for right in numeric]
-    head = "".join(
-        f'<th scope="col"{mark}><button type="button">{escape(c.title)}</button></th>'
-        for c, mark in zip(chosen, marks, strict=True)
-    )
-    rows = []
-    for record in frame.to_dict("records"):
-        row = {str(key): value for key, value in record.items()}
-        rows.append(
-            "".join(
-                f"<td{mark}{_sort_key(row[c.fields[0]]) if right else ''}>{escape(c.text(row))}</td>"
-                for c, mark, right in zip(chosen, marks, numeric, strict=True)
-            )
-        )
-    body = "".join(f"<tr>{row}</tr>" for row in rows)
-    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+def _cells(
+    frame: pd.DataFrame, columns: Sequence[Column | str] | None
+) -> tuple[list[tuple[str, bool]], list[list[Cell]]]:
+    """Head and rows of a table, without the columns that have no value in any row."""
+    chosen = [c for c in main_columns(frame, columns) if frame[c.fields].notna().any(axis=None)]
+    numeric = [is_numeric(frame, column) for column in chosen]
+    rows = [
+        [
+            Cell(column.text(row), _sort_key(row[column.fields[0]]) if right else None)
+            for column, right in zip(chosen, numeric, strict=True)
+        ]
+        for row in ({str(k): v for k, v in record.items()} for record in frame.to_dict("records"))
+    ]
+    return [(c.title, right) for c, right in zip(chosen, numeric, strict=True)], rows
 
 
 def _sort_key(value: Any) -> str:
-    return f' data-v="{"" if pd.isna(value) else float(value)}"'
+    return "" if pd.isna(value) else str(float(value))
 
 
-def _figure(name: str, make: Callable[[], Any]) -> str:
-    try:
-        figure = make()
-    except ValueError as reason:
-        return _missing(name, str(reason))
-    about = escape(_title(PLOTS[name].about))
-    caption = escape(figure.get_supxlabel()).replace("\n", "<br>")
-    figure.supxlabel("")  # it stands below the picture as text, readable at any width
-    picture = base64.b64encode(to_bytes(figure, "svg")).decode()
-    return (
-        f'<figure id="{name}"><img alt="{about}" src="data:image/svg+xml;base64,{picture}">'
-        f'<figcaption class="notes">{about} (sweep plot {name}).<br>{caption}</figcaption></figure>'
-    )
+def _figure(name: str, data: Selection, options: dict[str, Any]) -> FigureView | Missing:
+    draw = load_plot(name)
+    figure = _attempt(partial(draw, data, **_accepted(draw, options)))
+    if isinstance(figure, Exception):
+        return Missing(name, str(figure))
+    caption = figure.get_supxlabel().splitlines()
+    figure.supxlabel("")  # the page shows it as text, legible at any width
+    source = base64.b64encode(to_bytes(figure, "svg")).decode()
+    return FigureView(name, _sentence(PLOTS[name].about), f"data:image/svg+xml;base64,{source}", caption)
 
 
-def _missing(name: str, reason: str) -> str:
-    return f'<p class="notes">{escape(_title(name))} is left out: {escape(reason)}.</p>'
-
-
-def _title(text: str) -> str:
+def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _how(provenance: Sequence[dict[str, Any]]) -> str:
+def _provenance(entries: list[dict[str, Any]]) -> tuple[list[tuple[str, bool]], list[list[Cell]]]:
     names = ("variant", "dataset", "runs", "engine", "device", "code", "seconds", "first", "last")
-    frame = pd.DataFrame([{name: entry.get(name, BLANK) for name in names} for entry in provenance])
-    made = _html(frame, None) if len(frame) else '<p class="notes">No record of how the runs were made.</p>'
-    trained = sorted({f"{k} {v}" for entry in provenance for k, v in entry.get("versions", {}).items()})
-    read = [f"{name} {version(name)}" for name in LIBRARIES]
-    now = datetime.now(UTC).isoformat(timespec="minutes")
-    definitions = "".join(
-        f"<dt>{escape(term)}</dt><dd>{escape(text)}</dd>" for term, text in _DEFINITIONS.items()
-    )
-    return (
-        f"{made}<p>Trained with {escape(', '.join(trained) or 'unknown versions')}. "
-        f"This page: <code>sweep report</code>, {escape(', '.join(read))}, {now}.</p><dl>{definitions}</dl>"
-    )
-
-
-_DEFINITIONS = {
-    "misses": "Wrongly classified digits, whole numbers, after the last epoch. Error is misses over digits.",
-    "95 % CI": "Student's t interval of the mean over seeds. It says how well this mean is known on these test "
-    "digits; most single runs lie outside it.",
-    "sd": "Standard deviation over seeds, n - 1 in the denominator.",
-    "percentile": "Share of seeds with fewer misses and half of those with as many; interval by Clopper and "
-    "Pearson. Shown beside the summary from 40 seeds on.",
-    "within what other digits may do": "The published run used other digits. The interval allows for one more seed "
-    "and for the choice of test digits in both sets.",
-    "p (Holm), p flips": "Paired t test where runs share seed, device and code, else Welch's, adjusted over all "
-    "steps shown; and the exact or sampled sign-flip test without adjustment.",
-    "p equivalent": f"Two one-sided t tests: small values say the difference is within ±{MARGIN:g} misses.",
-    "finds": "Smallest true difference that so many seeds would find with 80 % power at the 5 % level.",
-    "independent sd, real variance, test-set sd": "With p the error rate of each test digit over R seeds: "
-    "Σp(1-p)·R/(R-1) is what independent errors contribute to the variance over seeds; the rest is real differences "
-    "between runs; the spread of p over digits is what another test set would change.",
-}
-
-
-def _limits(runs: list[Runs], noise: pd.DataFrame | None, planned: pd.DataFrame | None) -> str:
-    items = [
-        "The intervals are over seeds, on these test digits. They do not say how the network does on other digits"
-        + _floor(noise)
-        + ".",
-        "Each published number is a single seed, often on other digits, and was known before the sweep. Its place "
-        "among the seeds is a description; it neither confirms nor refutes anybody's result.",
-        "A step of the story changes several things at once (loss and output; optimiser and epochs; unit and "
-        "dropout). Its difference belongs to the step, not to any one of them.",
-        "A difference that is not found is not shown to be absent: look at its interval and at what so many seeds "
-        "would find.",
-        "The best epoch of a run is chosen by its test digits. It is shown to be mistrusted; the last epoch is the "
-        "result.",
-        "Hyper-parameters are those of the reproductions, tuned by their authors on these digits or ones like them. "
-        "A ranking of the variants need not hold at others.",
-    ]
-    if any(len(r.diverged) for r in runs):
-        items.append(
-            "Diverged runs are outside mean and spread. A variant that diverges often is worse than its mean says."
-        )
-    if any(" + " in value for r in runs for value in (r.device, r.engine, r.code)):
-        items.append(
-            "Runs of several devices, engines or versions are mixed. They follow the same law, but a single seed's "
-            "misses may differ from one to another."
-        )
-    if provisional_note(planned, runs):
-        items.append(
-            "The sweep is not complete. Whoever looks repeatedly and stops when a difference appears will find "
-            "differences that are not there: six looks raise 5 % to 20 %."
-        )
-    return f"<ul>{''.join(f'<li>{escape(item)}</li>' for item in items)}</ul>"
-
-
-def _floor(noise: pd.DataFrame | None) -> str:
-    if noise is None:
-        return ""
-    each = ", ".join(
-        f"{v} ±{s:.0f}" for v, s in zip(noise["variant"], noise["test_sampling_sd"], strict=True)
-    )
-    return f", where the mean itself would move by about one standard deviation of {each} misses"
+    return _cells(pd.DataFrame([{name: entry.get(name, BLANK) for name in names} for entry in entries]), None)

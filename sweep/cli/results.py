@@ -2,275 +2,240 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sweep.cli.options import ManualOption, RootOption
-from sweep.cli.output import OutputFile
-from sweep.cli.process import say
-from sweep.errors import SpecError
+from sweep.analysis.names import (
+    FIGURE_SUFFIXES,
+    FORMAT_OF_SUFFIX,
+    MAIN_COLUMNS_ONLY,
+    Family,
+    Format,
+    SplitName,
+)
+from sweep.analysis.plots.registry import PLOTS
+from sweep.analysis.tables.registry import TABLES
 
 if TYPE_CHECKING:
-    from sweep.analysis.frames import Selection
+    from sweep.analysis.selection import Selection
 
-
-class Format(StrEnum):
-    """How a table is written."""
-
-    text = "text"
-    csv = "csv"
-    markdown = "markdown"
-    json = "json"
-    latex = "latex"
-    parquet = "parquet"
-
-
-FORMAT_OF_SUFFIX = {
-    ".txt": Format.text,
-    ".csv": Format.csv,
-    ".md": Format.markdown,
-    ".json": Format.json,
-    ".tex": Format.latex,
-    ".parquet": Format.parquet,
-}
-FIGURE_SUFFIXES = (".png", ".svg")
-FOR_PEOPLE = (Format.text, Format.markdown)
-
-
-class SplitName(StrEnum):
-    """A split of the digits."""
-
-    test = "test"
-    train = "train"
-
-
-def _filter(what: str) -> Any:
-    return typer.Option(metavar="NAMES", help=f"Only these {what}; comma-separated")
-
-
-VariantsFilter = Annotated[
+Root = Annotated[str, typer.Option(help="Where results are stored: a folder, gs://… or s3://…")]
+Variants = Annotated[str | None, typer.Option(help="Only these variants; 'base,*' is every override of base")]
+Recipe = Annotated[str | None, typer.Option(help="Only these recipes")]
+DatasetName = Annotated[str | None, typer.Option(help="Only these data sets")]
+EngineName = Annotated[str | None, typer.Option(help="Only runs of these engines")]
+Seeds = Annotated[str | None, typer.Option(help="Only these seeds, such as 0:16")]
+ManualDir = Annotated[str | None, typer.Option(help="Folder of manually placed data files")]
+SplitOption = Annotated[
+    SplitName | None, typer.Option(help="Misses on the test (default) or on the training digits")
+]
+Numbers = Annotated[
     str | None,
     typer.Option(
-        "--variants", metavar="NAMES", help="Only these variants; 'base,*' is every override of base"
+        metavar="FILE",
+        help="CSV of your own numbers beside the published ones: source, variant, split, misses, n_train, epochs, "
+        "same_data",
     ),
 ]
-RecipeFilter = Annotated[str | None, _filter("recipes")]
-DatasetFilter = Annotated[str | None, _filter("data sets")]
-EngineFilter = Annotated[str | None, _filter("engines")]
-SeedsFilter = Annotated[str | None, typer.Option(metavar="RANGES", help="Only these seeds, such as 0:16")]
-SplitOption = Annotated[SplitName, typer.Option(help="Misses on the test or on the training digits")]
 
 
 def table(
-    name: Annotated[
-        str,
-        typer.Argument(
-            metavar="TABLE",
-            help="summary, wide, curve, pairs, published, precision; of single digits: digits, noise, churn, "
-            "ensemble, fixes, two-way",
-        ),
-    ] = "summary",
-    root: RootOption = "results",
+    name: Annotated[str, typer.Argument(help=", ".join(TABLES))] = "summary",
+    root: Root = "results",
     format: Annotated[
         Format | None,
-        typer.Option(help="Default text; text and markdown have the main columns, the others all"),
+        typer.Option(help="Default text; text, markdown and latex have the main columns, the others all"),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help=f"Write a file: {', '.join(FORMAT_OF_SUFFIX)}")
+        Path | None,
+        typer.Option(help=f"File to write; its suffix chooses the format: {', '.join(FORMAT_OF_SUFFIX)}"),
     ] = None,
-    variants: VariantsFilter = None,
-    recipe: RecipeFilter = None,
-    dataset: DatasetFilter = None,
-    engine: EngineFilter = None,
-    seeds: SeedsFilter = None,
-    epoch: Annotated[int | None, typer.Option(metavar="N", help="At epoch N instead of the last")] = None,
-    split: SplitOption = SplitName.test,
+    variants: Variants = None,
+    recipe: Recipe = None,
+    dataset: DatasetName = None,
+    engine: EngineName = None,
+    seeds: Seeds = None,
+    epoch: Annotated[int | None, typer.Option(help="At this epoch instead of the last")] = None,
+    split: SplitOption = None,
     noise: Annotated[
-        bool, typer.Option("--noise", help="Fill the columns of summary that need predicted labels")
-    ] = False,
-    manual_dir: ManualOption = None,
+        bool | None, typer.Option("--noise", help="Fill the columns that need predicted labels")
+    ] = None,
+    numbers: Numbers = None,
+    family: Annotated[
+        Family | None, typer.Option(help="pairs: which comparisons, and so Holm's family")
+    ] = None,
+    margin: Annotated[
+        float | None, typer.Option(help="pairs: misses within which variants count as equivalent; default 5")
+    ] = None,
+    delta: Annotated[
+        float | None, typer.Option(help="precision: difference in misses to detect; default 3")
+    ] = None,
+    correlation: Annotated[
+        float | None, typer.Option(help="precision: correlation over seeds of paired runs; default 0.5")
+    ] = None,
+    manual_dir: ManualDir = None,
 ) -> None:
     """Print statistics of the misses over seeds, with the published numbers."""
-    from sweep.analysis.format import render
-    from sweep.analysis.frames import make_table
-    from sweep.analysis.tables import TABLES
+    from sweep.analysis.tables.format import render
+    from sweep.analysis.tables.table import load_table, make_table
+    from sweep.errors import SpecError
+    from sweep.store.files import write_atomically
     from sweep.store.store import existing
 
-    chosen = _format(format, out)
-    file = OutputFile(out, () if format else tuple(FORMAT_OF_SUFFIX)) if out else None
-    for_people = chosen in FOR_PEOPLE
+    chosen = format or (FORMAT_OF_SUFFIX.get(out.suffix.lower()) if out else None) or "text"
+    if chosen == "parquet" and out is None:
+        raise SpecError("--format parquet writes a binary file: name it with --out")
+    main_only = chosen in MAIN_COLUMNS_ONLY
+    options = {
+        "epoch": epoch,
+        "split": split,
+        "noise": noise,
+        "numbers": numbers,
+        "family": family,
+        "margin": margin,
+        "delta": delta,
+        "correlation": correlation,
+    }
     with _value_error_as_spec_error():
-        frame, narrow = make_table(
+        frame, columns = make_table(
             existing(root),
             name,
-            for_people=for_people,
-            epoch=epoch,
-            split=split.value,
-            noise=noise,
             manual_dir=manual_dir,
-            variants=variants,
-            recipes=recipe,
-            datasets=dataset,
-            engines=engine,
-            seeds=seeds,
+            main_only=main_only,
+            **_filters(variants, recipe, dataset, engine, seeds),
+            **_given(options),
         )
-    content = render(frame, chosen.value, narrow if for_people else None, TABLES[name].limit)
-    if file:
-        file.write(content)
+    content = render(frame, chosen, columns if main_only else None, load_table(name).limit)
+    if out is not None:
+        write_atomically(out, content.encode() if isinstance(content, str) else content)
     else:
         print(content)
 
 
-def _format(format: Format | None, out: Path | None) -> Format:
-    """The format that `--format` or the suffix of `--out` says.
-
-    Raises:
-      SpecError: they contradict each other, or a binary format without a file.
-    """
-    by_suffix = FORMAT_OF_SUFFIX.get(out.suffix.lower()) if out else None
-    if format and by_suffix and format is not by_suffix:
-        raise SpecError(f"--format {format.value} and --out {out} contradict each other: leave out --format")
-    chosen = format or by_suffix or Format.text
-    if chosen is Format.parquet and out is None:
-        raise SpecError("--format parquet writes a binary file: name it with --out")
-    return chosen
-
-
 def plot(
-    name: Annotated[
-        str,
-        typer.Argument(
-            metavar="PLOT",
-            help="curves, ecdf, raincloud, histogram, heatmap, running, scatter, forest, best-epoch; of single "
-            "digits: ensemble, variance, gallery",
-        ),
-    ],
-    root: RootOption = "results",
+    name: Annotated[str, typer.Argument(help=", ".join(PLOTS))],
+    root: Root = "results",
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="A .png or .svg file; default PLOT.png")
+        Path | None, typer.Option(help=f"File to write: {', '.join(FIGURE_SUFFIXES)}; default NAME.png")
     ] = None,
-    variants: VariantsFilter = None,
-    recipe: RecipeFilter = None,
-    dataset: DatasetFilter = None,
-    engine: EngineFilter = None,
-    seeds: SeedsFilter = None,
-    split: SplitOption = SplitName.test,
-    manual_dir: ManualOption = None,
+    variants: Variants = None,
+    recipe: Recipe = None,
+    dataset: DatasetName = None,
+    engine: EngineName = None,
+    seeds: Seeds = None,
+    split: SplitOption = None,
+    numbers: Numbers = None,
+    family: Annotated[
+        Family | None, typer.Option(help="forest: which comparisons, and so Holm's family")
+    ] = None,
+    margin: Annotated[
+        float | None, typer.Option(help="forest: misses within which variants count as equivalent")
+    ] = None,
+    manual_dir: ManualDir = None,
 ) -> None:
     """Plot the misses over seeds."""
-    from model.names import nearest
-    from sweep.analysis.plots import PLOTS
-    from sweep.analysis.style import to_bytes
+    from sweep.analysis.plots.plot import make_plot
+    from sweep.analysis.plots.style import figure_format, to_bytes
+    from sweep.store.files import write_atomically
+    from sweep.store.store import existing
 
-    if name not in PLOTS:
-        raise SpecError(f"unknown plot {name!r}{nearest(name, PLOTS)}")
-    file = OutputFile(out or Path(f"{name}.png"), FIGURE_SUFFIXES)
-    chosen = _selection(root, manual_dir, variants, recipe, dataset, engine, seeds)
+    path = out or Path(f"{name}.png")
+    options = {"split": split, "numbers": numbers, "family": family, "margin": margin}
     with _value_error_as_spec_error():
-        wanted = PLOTS[name]
-        if wanted.needs in ("labels", "images"):
-            if split is SplitName.train:
-                raise SpecError(f"plot {name!r} is of the test digits: leave out --split")
-            test = chosen.digits.test
-            images = [test.images] if wanted.needs == "images" else []
-            figure = wanted.make(chosen.labels, test.labels, *images)
-        else:
-            figure = wanted.make(chosen.epochs(last_only=wanted.needs == "last"), split=split.value)
-    file.write(to_bytes(figure, file.suffix[1:]))
+        kind = figure_format(path)
+        figure = make_plot(
+            existing(root),
+            name,
+            manual_dir=manual_dir,
+            **_filters(variants, recipe, dataset, engine, seeds),
+            **_given(options),
+        )
+    write_atomically(path, to_bytes(figure, kind))
+    print(path)
 
 
 def compare(
-    misses: Annotated[int, typer.Option(metavar="N", help="Misclassified digits of your run")],
-    variant: Annotated[
-        str, typer.Option(metavar="NAME", help="Variant whose seeds to compare with, as in tables")
-    ],
-    root: RootOption = "results",
-    out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Also plot it: a .png or .svg file")
-    ] = None,
-    recipe: RecipeFilter = None,
-    dataset: DatasetFilter = None,
-    engine: EngineFilter = None,
-    seeds: SeedsFilter = None,
-    split: SplitOption = SplitName.test,
+    misses: Annotated[int, typer.Option(help="Misclassified digits of your run")],
+    variant: Annotated[str, typer.Option(help="Variant whose seeds to compare with, as named in tables")],
+    root: Root = "results",
+    out: Annotated[Path | None, typer.Option(help=f"Also plot it: {', '.join(FIGURE_SUFFIXES)}")] = None,
+    recipe: Recipe = None,
+    dataset: DatasetName = None,
+    engine: EngineName = None,
+    seeds: Seeds = None,
+    split: SplitOption = None,
 ) -> None:
     """Compare the misses of one run with the seeds of a variant."""
-    from sweep.analysis.compare import compare as place
-    from sweep.analysis.style import to_bytes
+    import sys
 
-    file = OutputFile(out, FIGURE_SUFFIXES) if out else None
-    chosen = _selection(root, None, None, recipe, dataset, engine, seeds)
+    from sweep.analysis.compare import compare as place
+    from sweep.analysis.plots.differences import place as draw
+    from sweep.analysis.plots.style import figure_format, to_bytes
+    from sweep.store.files import write_atomically
+
+    chosen = _selection(root, None, _filters(None, recipe, dataset, engine, seeds))
     with _value_error_as_spec_error():
-        found = place(chosen.epochs(last_only=True), variant, misses, split=split.value)
-    if file:
-        file.write(to_bytes(found.figure, file.suffix[1:]))
+        kind = figure_format(out) if out else None
+        found = place(chosen.runs(), variant, misses, split=split or "test")
+    if out is not None and kind is not None:
+        write_atomically(out, to_bytes(draw(found.runs, split or "test", misses), kind))
     print(found.sentence)
+    for warning in found.warnings:
+        print(warning, file=sys.stderr)
 
 
 def report(
-    root: RootOption = "results",
-    out: Annotated[Path, typer.Option(metavar="FILE", help="The HTML file")] = Path("report.html"),
-    variants: VariantsFilter = None,
-    recipe: RecipeFilter = None,
-    dataset: DatasetFilter = None,
-    engine: EngineFilter = None,
-    seeds: SeedsFilter = None,
-    manual_dir: ManualOption = None,
+    root: Root = "results",
+    out: Annotated[Path, typer.Option(help="The HTML file")] = Path("report.html"),
+    variants: Variants = None,
+    recipe: Recipe = None,
+    dataset: DatasetName = None,
+    engine: EngineName = None,
+    seeds: Seeds = None,
+    numbers: Numbers = None,
+    manual_dir: ManualDir = None,
 ) -> None:
     """Write one HTML file with every table and plot."""
-    from data import DataUnavailable
-    from sweep.analysis.report import write_report
-    from sweep.errors import StoreError
-    from sweep.store.store import provenance
+    from sweep.analysis.report import make_report
+    from sweep.store.files import write_atomically
 
-    file = OutputFile(out, (".html", ".htm"))
-    chosen = _selection(root, manual_dir, variants, recipe, dataset, engine, seeds)
+    chosen = _selection(root, manual_dir, _filters(variants, recipe, dataset, engine, seeds))
     with _value_error_as_spec_error():
-        epochs, test = chosen.epochs(last_only=False), None
-        try:
-            test = chosen.digits.test
-        except (ValueError, StoreError, DataUnavailable) as reason:
-            say(f"left out what needs single digits: {reason}")
-        with file.replacing() as path:
-            write_report(
-                epochs,
-                chosen.labels if test else None,
-                test.labels if test else None,
-                test.images if test else None,
-                chosen.planned,
-                list(provenance(chosen.store.files)),
-                path,
-            )
+        made = make_report(chosen, numbers=numbers)
+    write_atomically(out, made.html.encode())
+    print(out)
 
 
-def _selection(
-    root: str,
-    manual_dir: str | None,
-    variants: str | None,
-    recipe: str | None,
-    dataset: str | None,
-    engine: str | None,
-    seeds: str | None,
-) -> "Selection":
-    from sweep.analysis.frames import Selection
-    from sweep.store.store import existing
-
-    filters = {
+def _filters(
+    variants: str | None, recipes: str | None, datasets: str | None, engines: str | None, seeds: str | None
+) -> dict[str, str | None]:
+    return {
         "variants": variants,
-        "recipes": recipe,
-        "datasets": dataset,
-        "engines": engine,
+        "recipes": recipes,
+        "datasets": datasets,
+        "engines": engines,
         "seeds": seeds,
     }
-    return Selection(existing(root), filters, manual_dir)
+
+
+def _given(options: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in options.items() if value is not None}
+
+
+def _selection(root: str, manual_dir: str | None, filters: dict[str, str | None]) -> "Selection":
+    from sweep.analysis.selection import Filters, Selection
+    from sweep.store.store import existing
+
+    return Selection(existing(root), Filters(**filters), manual_dir)
 
 
 @contextmanager
 def _value_error_as_spec_error() -> Iterator[None]:
     """The analysis raises ValueError for a request that it cannot answer."""
+    from sweep.errors import SpecError
+
     try:
         yield
     except ValueError as error:

@@ -5,7 +5,7 @@ import os
 import shutil
 from pathlib import Path
 
-from sweep.settings import KERNEL
+INSTALLED = "LECUN1989_KERNEL"  # environment of a node: the library that was built when the node was set up
 
 
 def provide() -> None:
@@ -23,7 +23,7 @@ def provide() -> None:
         if LIBRARY.exists():
             return
         new = LIBRARY.with_suffix(".new")
-        installed = os.environ.get(KERNEL)
+        installed = os.environ.get(INSTALLED)
         if installed and missing(Path(installed)) is None:
             shutil.copy(installed, new)
         else:

@@ -30,13 +30,11 @@ from ray.exceptions import (
 from ray.job_config import JobConfig
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from sweep.errors import one_line
 from sweep.executors import native
 from sweep.executors.metrics import Metrics
 from sweep.executors.placement import Device, Fleet, Node, bite, join, merged, to_come
 from sweep.executors.retry import Attempt, Fault, after
 from sweep.messages import Digits, Message, Repartitioned
-from sweep.settings import CLUSTER_FILE, PLATFORM
 from sweep.spec.shard import Shard
 
 _PACKAGES = Path(__file__).parents[2]  # the folder that holds data/, model/ and sweep/
@@ -45,6 +43,10 @@ LOOK_SECONDS = 5.0  # between two looks at which machines are there
 _RESOURCES: dict[str, dict[str, Any]] = {"gpu": {"num_gpus": 1}, "tpu": {"resources": {"TPU": 1}}}
 _PLATFORM: dict[Device, str] = {"cpu": "cpu", "gpu": "cuda", "tpu": "tpu"}  # as JAX calls them
 
+# Environment of a driver: the file that its cluster was started with.
+CLUSTER_FILE = "LECUN1989_CLUSTER_FILE"
+# Environment of a node, for tests: what JAX opens there in the place of an accelerator.
+PLATFORM = "LECUN1989_PLATFORM"
 _ONE_CHIP = {
     "TPU_CHIPS_PER_PROCESS_BOUNDS": "1,1,1",
     "TPU_PROCESS_BOUNDS": "1,1,1",
@@ -105,7 +107,8 @@ def connect(address: str | None, workers: int | None) -> None:
             if address
             else "Ray does not start on this machine"
         )
-        raise ConnectionError(f"{where}: {one_line(error)}") from None
+        reason = str(error).strip().splitlines()[0]
+        raise ConnectionError(f"{where}: {reason}") from None
     finally:
         ray_constants.ENABLE_RAY_CLUSTER = clusters
     signal.signal(signal.SIGTERM, on_sigterm)  # Ray puts its own in its place, which ends at once

@@ -96,12 +96,8 @@ def files_at(root: str) -> Files:
       pyarrow.ArrowInvalid, ValueError: not an address.
       OSError: it cannot be reached.
     """
-    if not root.strip():
-        raise ValueError("it is empty: name a folder, gs://BUCKET/… or s3://BUCKET/…")
     if "://" in root:
         system, base = fs.FileSystem.from_uri(root)
-        if not base.strip("/"):
-            raise ValueError("it names no bucket, such as s3://BUCKET/results")
         if isinstance(system, fs.S3FileSystem) and "?" not in root:  # an address may carry its own options
             system = _patient(system.region)
         return Files(system, base, None)

@@ -39,15 +39,7 @@ from sweep.store.schema import EPOCHS, LABELS, FileMetadata, Kind, NewerVersion,
 MARKER = "lecun1989-sweep.json"
 LAYOUT_VERSION = 1  # of the folders; each file has its own schema version
 SET_ASIDE = "set-aside"
-_DAMAGE = (
-    pa.ArrowException,
-    OSError,
-    TypeError,
-    ValueError,
-    LookupError,
-    MemoryError,
-    RecursionError,
-)  # as readers tell it
+_DAMAGE = (pa.ArrowException, OSError, TypeError, ValueError, LookupError, MemoryError)  # as readers tell it
 _SHARD_FILE = re.compile(r"seeds-(\d{1,10})-(\d{1,10})-[0-9a-f]{8}")
 
 
@@ -86,7 +78,7 @@ class Store:
         try:
             self._files = files or files_at(root)
         except (pa.ArrowInvalid, ValueError) as error:
-            raise StoreError(f"root {root!r} is not usable: {error}") from None
+            raise StoreError(f"{root}: not a usable address: {error}") from None
         except OSError as error:
             raise StoreError(f"{root}: cannot be reached: {one_line(error)}") from None
         self._fs, self.base = self._files.system, self._files.base
@@ -387,7 +379,7 @@ class Store:
                 return json.loads(source.read())
         except FileNotFoundError:
             return {}
-        except (json.JSONDecodeError, UnicodeDecodeError, RecursionError):
+        except (json.JSONDecodeError, UnicodeDecodeError):
             raise StoreError(
                 f"{self.root}/{path}: is damaged; `sweep doctor --repair` sets it aside"
             ) from None

@@ -1,4 +1,4 @@
-"""500 random histories end with the correct rows. `python -m tests.simulation` runs 10,000."""
+"""Five hundred drawn histories of deaths end in the right rows; `python -m tests.simulation` runs ten thousand."""
 
 import pytest
 
@@ -11,44 +11,44 @@ from tests.simulation.history import History
 
 
 @pytest.mark.parametrize("first", range(0, 500, 100))
-def test_every_history_ends_with_the_correct_rows(first):
-    assert sum(History(seed).run().faults for seed in range(first, first + 100)) > 100
+def test_every_history_ends_in_exactly_the_right_rows(first):
+    assert sum(History(seed).live().faults for seed in range(first, first + 100)) > 100
 
 
 def test_a_history_is_reproduced_from_its_seed():
-    one, other = History(7).run(), History(7).run()
+    one, other = History(7).live(), History(7).live()
     assert one.disk.operations == other.disk.operations
     assert {p: i.content for p, i in one.disk.names.items()} == {
         p: i.content for p, i in other.disk.names.items()
     }
 
 
-def detected(first: int = 0) -> bool:
-    """Whether any of 100 histories detects the bug that a test has injected."""
+def found(first: int = 0) -> bool:
+    """Whether some history tells of the mistake that a test has planted."""
     for seed in range(first, first + 100):
         try:
-            History(seed).run()
-        except (AssertionError, StoreError):  # a wrong row, or a corrupt file under a final name
+            History(seed).live()
+        except (AssertionError, StoreError):  # a wrong row, or a damaged file under a final name
             return True
     return False
 
 
-def test_detects_missing_sync(monkeypatch):
+def test_it_finds_writing_without_sync(monkeypatch):
     monkeypatch.setattr(Disk, "sync", lambda disk, path: None)
-    assert detected()
+    assert found()
 
 
-def test_detects_writing_in_place(monkeypatch):
+def test_it_finds_writing_in_place(monkeypatch):
     def in_place(files, path, content):
         if files.sync:
             files._make_folder(f"{files.base}/{path}".rpartition("/")[0])
         files._put(f"{files.base}/{path}", content)
 
     monkeypatch.setattr(Files, "write", in_place)
-    assert detected()
+    assert found()
 
 
-def test_detects_labels_written_after_epochs(monkeypatch):
+def test_it_finds_labels_written_after_the_epochs_that_vouch_for_them(monkeypatch):
     write = Store.write
     late = []
 
@@ -61,16 +61,16 @@ def test_detects_labels_written_after_epochs(monkeypatch):
             write(store, *late.pop())
 
     monkeypatch.setattr(Store, "write", epochs_first)
-    assert detected()
+    assert found()
 
 
-def test_detects_a_plan_that_ignores_stored_runs(monkeypatch):
+def test_it_finds_a_plan_that_forgets_what_is_stored(monkeypatch):
     monkeypatch.setattr(Store, "completed", lambda store: {})
-    assert detected()
+    assert found()
 
 
-def test_detects_checkpoints_of_other_shards(monkeypatch):
+def test_it_finds_checkpoints_believed_whosever_they_are(monkeypatch):
     load, dump = checkpoint.load, checkpoint.dump
     monkeypatch.setattr(checkpoint, "dump", lambda content, shard: dump(content, ""))
     monkeypatch.setattr(checkpoint, "load", lambda content, fresh, shard: load(content, fresh, ""))
-    assert detected(first=260)  # rare: two checkpoints of equal shape must be swapped
+    assert found(first=260)  # rare: two checkpoints of equal shape must be swapped

@@ -14,7 +14,9 @@ LIGHT = {
     "sweep.driver.driver": {"jax", "ray"},
     "sweep.store.status": {"jax", "ray"},
     "sweep.cli.main": {"jax", "ray", "pyarrow", "pandas", "pydantic"},
-    "sweep.analysis.frames": {"jax", "ray", "data.mnist"},
+    "sweep.analysis.tables.table": {"jax", "ray", "data.mnist", "matplotlib"},
+    "sweep.analysis.tables.registry": {"numpy", "pandas", "pyarrow"},
+    "sweep.analysis.plots.registry": {"numpy", "pandas", "matplotlib"},
     "sweep.worker.worker": {"ray"},
     "sweep.executors.ray": {"jax"},
 }

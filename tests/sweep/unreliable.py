@@ -1,4 +1,4 @@
-"""A TCP proxy that drops and delays connections at random, derived from a seed."""
+"""A TCP proxy that drops and delays connections as a bad network does, from a seed."""
 
 import random
 import socket
@@ -8,17 +8,17 @@ from contextlib import suppress
 
 
 class Proxy:
-    """Listens on a local port and forwards to another one.
+    """Listens on a port of the loopback and passes on to another.
 
     Attributes:
-      drop: probability that a chunk is the last of its connection.
-      delay: maximum delay of a chunk in seconds.
-      dropped: number of dropped connections.
+      drop: chance that a piece of data is the last of its connection.
+      delay: longest wait before a piece is passed on, in seconds.
+      dropped: connections dropped so far.
     """
 
     def __init__(self, target: int, seed: int = 0) -> None:
         self.target, self.drop, self.delay, self.dropped = target, 0.0, 0.0, 0
-        self._random = random.Random(seed)
+        self._chance = random.Random(seed)
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -32,17 +32,17 @@ class Proxy:
                 near, _ = self._listener.accept()
                 far = socket.create_connection(("127.0.0.1", self.target))
                 for source, sink in ((near, far), (far, near)):
-                    threading.Thread(target=self._forward, args=(source, sink), daemon=True).start()
+                    threading.Thread(target=self._pass_on, args=(source, sink), daemon=True).start()
 
-    def _forward(self, source: socket.socket, sink: socket.socket) -> None:
+    def _pass_on(self, source: socket.socket, sink: socket.socket) -> None:
         with suppress(OSError):
-            while chunk := source.recv(65536):
-                time.sleep(self._random.uniform(0, self.delay))
-                if self._random.random() < self.drop:
+            while piece := source.recv(65536):
+                time.sleep(self._chance.uniform(0, self.delay))
+                if self._chance.random() < self.drop:
                     self.dropped += 1
-                    sink.sendall(chunk[: self._random.randint(0, len(chunk))])
+                    sink.sendall(piece[: self._chance.randint(0, len(piece))])
                     break
-                sink.sendall(chunk)
+                sink.sendall(piece)
         for end in (source, sink):
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)

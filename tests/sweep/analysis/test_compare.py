@@ -1,48 +1,59 @@
-"""Is my run normal? One line, one row, one picture."""
+"""One number of misses among the seeds of a variant."""
 
 import numpy as np
-import pandas as pd
 import pytest
-import rows
-from rows import X200, A
 
 from sweep.analysis.compare import compare
+from tests.sweep.analysis import rows
+from tests.sweep.analysis.rows import X200, A
 
 
-def test_an_ordinary_run_among_many():
-    answer = compare(rows.epochs({"base": X200}), "base", 74)
+def test_a_number_among_many_seeds():
+    answer = compare(rows.runs({"base": X200}), "base", 74)
     assert answer.sentence == (
-        "74 misses with base on mnist: ordinary. 11 of 200 seeds miss fewer, 5 as many, 184 more; mean 83.0, "
-        "one more seed falls within 71–95 (95 %)."
+        "74 misses with base on mnist: as expected for a new seed. 11 of 200 seeds miss fewer, 5 as many, 184 more; "
+        "mean 83.0, 95 % prediction interval for a new seed 71.1–94.9."
     )
     assert answer.row.iloc[0]["p_mid"] == pytest.approx(0.139303, abs=5e-7)
-    assert answer.figure.axes
+    assert answer.runs.cell.variant == "base"
+    assert answer.warnings == []
 
 
 @pytest.mark.parametrize(
-    ("misses", "word"), [(102, "unusually many"), (60, "unusually few"), (83, "ordinary")]
+    ("misses", "word"), [(102, "more than expected"), (60, "fewer than expected"), (83, "as expected")]
 )
-def test_the_verdict_of_few_seeds_is_the_prediction_interval(misses, word):
-    answer = compare(rows.epochs({"base": A}), "base", misses)
-    assert f": {word}." in answer.sentence
+def test_few_seeds_are_judged_by_the_prediction_interval(misses, word):
+    answer = compare(rows.runs({"base": A}), "base", misses)
+    assert f": {word} for a new seed." in answer.sentence
     assert np.isnan(answer.row.iloc[0]["p_mid"])
 
 
-def test_one_seed_and_seeds_that_agree_promise_nothing():
-    assert "the only seed so far misses 80" in compare(rows.epochs({"base": [80]}), "base", 74).sentence
-    same = rows.epochs({"base": [80, 80, 80]})
-    assert "unlike any of 3 seeds gives (80)" in compare(same, "base", 74).sentence
-    assert "what every one of 3 seeds gives" in compare(same, "base", 80).sentence
+def test_one_seed_and_seeds_that_agree_have_no_interval():
+    assert "the only seed so far misses 80" in compare(rows.runs({"base": [80]}), "base", 74).sentence
+    same = rows.runs({"base": [80, 80, 80]})
+    assert "different from all 3 seeds (80)" in compare(same, "base", 74).sentence
+    assert "equal to all 3 seeds (80)" in compare(same, "base", 80).sentence
+
+
+def test_a_test_set_of_another_size_gives_a_warning():
+    small = rows.runs({"base": A}, dataset="mnist5k", sizes=(3920, 1080))
+    (warning,) = compare(small, "base", 74).warnings
+    assert "mnist5k has 1,080 test digits, the published numbers are out of 2,007" in warning
+
+
+def test_runs_that_do_not_learn_give_a_warning():
+    (warning,) = compare(rows.runs({"base": [1800, 1790, 80]}), "base", 74).warnings
+    assert "not learning" in warning
 
 
 def test_wrong_requests():
-    frame = rows.epochs({"base": A, "softmax": A[:1]}, diverged={"softmax": [0]})
+    runs = rows.runs({"base": A, "softmax": A[:1]}, diverged={"softmax": [0]})
     with pytest.raises(ValueError, match="no finished run has variant 'bse': did you mean 'base'"):
-        compare(frame, "bse", 74)
+        compare(runs, "bse", 74)
     with pytest.raises(ValueError, match="misses = 3000: give a count from 0 to 2,007"):
-        compare(frame, "base", 3000)
+        compare(runs, "base", 3000)
     with pytest.raises(ValueError, match="every run of softmax diverged"):
-        compare(frame, "softmax", 74)
-    both = pd.concat([frame, rows.epochs({"base": A}, dataset="usps")], ignore_index=True)
+        compare(runs, "softmax", 74)
+    both = [*runs, *rows.runs({"base": A}, dataset="usps")]
     with pytest.raises(ValueError, match="several data sets: choose one of mnist"):
         compare(both, "base", 74)

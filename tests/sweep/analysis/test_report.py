@@ -1,4 +1,4 @@
-"""One file, whole, honest, and opened in a real browser where there is one."""
+"""The report: one complete file that a real browser opens without complaint."""
 
 import re
 import shutil
@@ -6,52 +6,42 @@ import subprocess
 from html.parser import HTMLParser
 
 import numpy as np
-import pandas as pd
 import pytest
-import rows
-from rows import A
 
-from sweep.analysis.report import write_report
+from sweep.analysis.report import make_report
+from sweep.analysis.report_text import answer
+from sweep.analysis.selection import Filters, Selection
+from sweep.store.store import Store
+from tests.sweep.analysis import rows
+from tests.sweep.analysis.rows import X200, A
+from tests.sweep.analysis.stored import stored
 
 RNG = np.random.default_rng(0)
-M = 2007
-TRUTH = RNG.integers(0, 10, M)
-IMAGES = RNG.uniform(-1, 1, (M, 16, 16)).astype(np.float32)
-DIFFICULTY = RNG.beta(0.1, 2.3, M)
-NAMES = ("base", "softmax")
-WRONG = {name: RNG.random((45, M)) < DIFFICULTY * share for name, share in zip(NAMES, (1, 0.8), strict=True)}
-PROVENANCE = [
-    {"variant": "base", "dataset": "mnist-6805ab6e", "runs": 45, "engine": "vmap", "device": "<cpu & more>",
-     "code": "0.1.0+00000000", "seconds": 12.5, "first": "2026-01-01T00:00:00+00:00",
-     "last": "2026-01-01T00:00:00+00:00", "versions": {"jax": "0.10.2"}}
-]  # fmt: skip
+DIFFICULTY = RNG.beta(0.6, 2.4, 60)
+WRONG = {"base": RNG.random((24, 60)) < DIFFICULTY, "softmax": RNG.random((24, 60)) < 0.8 * DIFFICULTY}
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
-def curves() -> pd.DataFrame:
-    epochs = {
-        name: np.stack([wrong.sum(1) + 40, wrong.sum(1) + 10, wrong.sum(1)], axis=1)
-        for name, wrong in WRONG.items()
-    }
-    return rows.epochs(epochs, diverged={"softmax": [44]})
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    root = tmp_path_factory.mktemp("report") / "results"
+    return stored(root, WRONG, diverged={"softmax": {23}}, engine="<vmap & more>")
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory):
-    labels = pd.concat([rows.labels(wrong, TRUTH, name) for name, wrong in WRONG.items()], ignore_index=True)
-    path = tmp_path_factory.mktemp("report") / "report.html"
-    write_report(curves(), labels, TRUTH, IMAGES, rows.planned(curves(), 45), PROVENANCE, path)
-    return path
+def report(store):
+    return make_report(Selection(store))
 
 
 class Reader(HTMLParser):
     """Tags, addresses and text of a page."""
 
-    def __init__(self) -> None:
+    def __init__(self, html: str) -> None:
         super().__init__()
         self.tags: list[str] = []
         self.addresses: list[str] = []
         self.text = ""
+        self.feed(html)
 
     def handle_starttag(self, tag, attrs):
         self.tags.append(tag)
@@ -61,76 +51,108 @@ class Reader(HTMLParser):
         self.text += data
 
 
-def read(path) -> Reader:
-    reader = Reader()
-    reader.feed(path.read_text(encoding="utf-8"))
-    return reader
-
-
-def test_everything_is_in_the_one_file(page):
-    reader = read(page)
+def test_everything_is_in_the_one_file(report):
+    reader = Reader(report.html)
     assert all(address.startswith(("data:", "#")) for address in reader.addresses)
     assert reader.tags.count("img") == 12
-    assert reader.tags.count("table") >= 10
-    assert "left out" not in reader.text
-    assert "<cpu & more>" in reader.text  # escaped, and so read back as written
+    assert reader.tags.count("table") >= 9
+    assert {missing.name for missing in report.missing} == {"published", "reproductions"}
+    assert "<vmap & more>" in reader.text  # escaped, and so read back as written
 
 
-def test_numbers_are_those_of_the_tables(page):
-    text = read(page).text
+def test_it_begins_with_the_answer_and_one_figure(report):
+    body = report.html.partition("</h1>")[2]
+    before_links = body.partition("<nav>")[0]
+    assert "Changing only the seed moves the test misses by" in before_links
+    assert before_links.count("<img") == 1
+    assert body.count('id="plot-raincloud"') == 1
+
+
+def test_long_tables_are_collapsed_and_short_ones_open(report):
+    assert re.search(r'<details id="table-digits"><summary>[^<]+ \(40 rows\)', report.html)
+    assert '<h3 id="table-summary">' in report.html
+    assert "The first 40 of 120 rows." in report.html
+
+
+def test_columns_without_a_value_are_left_out(report):
+    summary = report.html.partition('id="table-summary"')[2].partition("</table>")[0]
+    assert "Karpathy" not in summary  # no number was published for these digits
+    assert "1 of 24 diverged" in summary
+
+
+def test_numbers_are_those_of_the_tables(report):
+    text = Reader(report.html).text
     assert f"{WRONG['base'].sum(1).mean():.1f}" in text
-    assert "89 runs" not in text
-    assert "90 runs of 2 variants" in text
-    assert "Diverged runs are outside mean and spread" in text
+    assert "Diverged runs are not in means" in text
     assert "PROVISIONAL" not in text
 
 
-def test_links_lead_somewhere(page):
-    source = page.read_text(encoding="utf-8")
-    for anchor in re.findall(r'href="#([^"]+)"', source):
-        assert f'id="{anchor}"' in source
+def test_links_lead_somewhere(report):
+    for anchor in re.findall(r'href="#([^"]+)"', report.html):
+        assert f'id="{anchor}"' in report.html
 
 
 def test_a_sweep_under_way_is_marked_provisional(tmp_path):
-    path = tmp_path / "report.html"
-    frame = rows.epochs({"base": A})
-    write_report(frame, None, None, None, rows.planned(frame, 64), [], path)
-    text = read(path).text
-    assert "PROVISIONAL, runs still missing: 54 of 64 base." in text
+    wanted = stored(tmp_path / "r", {"base": WRONG["base"]}, width=8)
+    next((tmp_path / "r" / "epochs").rglob("seeds-8-15-*.parquet")).unlink()
+    text = Reader(make_report(Selection(Store(wanted.root))).html).text
+    assert "PROVISIONAL, runs pending: 8 of 24 base,epochs=5." in text
     assert "The sweep is not complete." in text
-    assert "the digits of the data set were not at hand" in text
     assert "a comparison needs two variants" in text
 
 
 def test_a_single_run_makes_a_report(tmp_path):
-    path = tmp_path / "report.html"
-    write_report(rows.epochs({"base": [[90, 80]]}), None, None, None, None, [], path)
-    assert "one run" in read(path).text or "needs two runs" in read(path).text
+    text = Reader(make_report(Selection(stored(tmp_path / "r", {"base": WRONG["base"][:1]}))).html).text
+    assert "train more seeds to see how much the seed matters" in text
 
 
-def test_an_empty_store_gets_a_clear_line(tmp_path):
-    with pytest.raises(ValueError, match="no finished runs"):
-        write_report(rows.epochs({"base": A}).iloc[:0], None, None, None, None, [], tmp_path / "report.html")
+def test_digits_that_are_not_available_are_named(store, monkeypatch):
+    from data import DataUnavailable
+
+    def unavailable(self, digest):
+        raise DataUnavailable("the digits are elsewhere")
+
+    monkeypatch.setattr(Selection, "dataset", unavailable)
+    report = make_report(Selection(store))
+    assert {m.name for m in report.missing} >= {"gallery"}
+    assert "gallery is left out: the digits are elsewhere." in Reader(report.html).text
+
+
+def test_filters_and_an_empty_root_get_a_clear_line(store, tmp_path):
+    with pytest.raises(ValueError, match="no finished run has variant 'bse'"):
+        make_report(Selection(store, Filters(variants="bse")))
+    empty = Store(str(tmp_path / "empty"))
+    empty.open_for_writing()
+    with pytest.raises(ValueError, match="no run has finished yet"):
+        make_report(Selection(empty))
+
+
+def test_the_answer_counts_the_reproductions():
+    text = answer(rows.runs({"base": X200, "dropout": A - 20}))
+    assert "5.9 to 6.0 of 2,007 digits" in text
+    assert "7 of 10 published reproductions lie within" in text
+    assert answer(rows.runs({"base": [80]})).startswith("One run per variant")
+    assert "published" not in answer(rows.runs({"base": A}, sizes=(3920, 1080)))
 
 
 @pytest.mark.skipif(BROWSER is None, reason="no Chromium here")
 @pytest.mark.parametrize("width", [1280, 400])
-def test_a_browser_opens_it_sorts_its_tables_and_complains_of_nothing(page, tmp_path, width):
-    """A script inside the page sorts every table and tells the page around it what it found."""
+def test_a_browser_opens_it_and_sorts_its_tables(report, tmp_path, width):
+    """A script inside the page sorts every table and reports to the page around it."""
     probe = """<script>addEventListener("load", () => {
       const root = document.documentElement, beyond = root.scrollWidth - root.clientWidth;
       const broken = [...document.images].filter(i => !i.complete || !i.naturalWidth).length;
-      const head = document.querySelector("th:nth-child(3) button"), column = () =>
-        [...head.closest("table").tBodies[0].rows].map(r => +r.cells[2].dataset.v);
+      const holder = document.querySelector("#table-summary + .holder");
+      const head = holder.querySelector("th:nth-child(3) button"), column = () =>
+        [...holder.querySelector("tbody").rows].map(r => +r.cells[2].dataset.v);
       head.click(); const up = column(); head.click(); const down = column();
       for (const b of document.querySelectorAll("th button")) b.click();
       const sorted = up.every((v, i) => !i || up[i - 1] <= v) && down.every((v, i) => !i || down[i - 1] >= v);
-      parent.postMessage(JSON.stringify({width: innerWidth, beyond, broken, sorted, rows: up.length}), "*");
+      const hint = getComputedStyle(holder.querySelector(".hint")).display;
+      parent.postMessage(JSON.stringify({width: innerWidth, beyond, broken, sorted, hint, rows: up.length}), "*");
     });</script>"""
     inside, around = tmp_path / "inside.html", tmp_path / "around.html"
-    inside.write_text(
-        page.read_text(encoding="utf-8").replace("</body>", probe + "</body>"), encoding="utf-8"
-    )
+    inside.write_text(report.html.replace("</body>", probe + "</body>"), encoding="utf-8")
     around.write_text(  # a headless window is at least 500 wide, a frame is not
         "<script>onmessage = e => document.body.textContent = e.data</script>"
         f'<body><iframe src="inside.html" style="width:{width}px;height:900px;border:0"></iframe>'
@@ -142,4 +164,6 @@ def test_a_browser_opens_it_sorts_its_tables_and_complains_of_nothing(page, tmp_
     ]  # fmt: skip
     run = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert "CONSOLE" not in run.stderr
-    assert f'{{"width":{width},"beyond":0,"broken":0,"sorted":true,"rows":2}}' in run.stdout
+    hint = "block" if width == 400 else "none"  # the cue for scrolling a table that is wider than the page
+    found = f'{{"width":{width},"beyond":0,"broken":0,"sorted":true,"hint":"{hint}","rows":2}}'
+    assert found in run.stdout

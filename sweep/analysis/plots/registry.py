@@ -1,0 +1,33 @@
+"""The plots by name. Each is one line here, one function in a file beside this one, a test and a line in the docs."""
+
+from sweep.analysis.names import Entry
+
+_HERE = "sweep.analysis.plots"
+
+PLOTS: dict[str, Entry] = {
+    "reproductions": Entry(
+        f"{_HERE}.published:reproductions", "published numbers against the seeds", "Published numbers"
+    ),
+    "raincloud": Entry(
+        f"{_HERE}.distributions:raincloud", "density, box and points of every variant's misses", "Results"
+    ),
+    "ecdf": Entry(f"{_HERE}.distributions:ecdf", "cumulative share of seeds by misses", "Published numbers"),
+    "forest": Entry(f"{_HERE}.differences:forest", "difference of each change", "Effect of each change"),
+    "scatter": Entry(
+        f"{_HERE}.differences:scatter", "the same seed under two variants", "Effect of each change"
+    ),
+    "curves": Entry(f"{_HERE}.training:curves", "error after every epoch", "Training"),
+    "heatmap": Entry(f"{_HERE}.training:heatmap", "misses of every seed at every epoch", "Training"),
+    "best-epoch": Entry(
+        f"{_HERE}.training:best_epoch", "last epoch against each run's best epoch", "Training"
+    ),
+    "running": Entry(f"{_HERE}.distributions:running", "mean and interval by number of seeds", "Precision"),
+    "histogram": Entry(
+        f"{_HERE}.distributions:histogram", "misses of the seeds and the binomial distribution", "Precision"
+    ),
+    "variance": Entry(
+        f"{_HERE}.predictions:variance", "variance of the misses by source", "Sources of variance"
+    ),
+    "ensemble": Entry(f"{_HERE}.predictions:ensemble", "misses of a plurality vote of k seeds", "Ensembles"),
+    "gallery": Entry(f"{_HERE}.predictions:gallery", "the hardest test digits", "Test digits"),
+}

@@ -1,0 +1,1 @@
+"""The tables: `registry.py` names them, `table.py` makes them, one file defines each."""

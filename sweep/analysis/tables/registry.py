@@ -1,0 +1,38 @@
+"""The tables by name. Each is one line here, one file beside this one, a test and a line in the docs."""
+
+from sweep.analysis.names import Entry
+
+_HERE = "sweep.analysis.tables"
+
+TABLES: dict[str, Entry] = {
+    "summary": Entry(
+        f"{_HERE}.summary:TABLE", "mean, interval and spread of each variant's misses", "Results"
+    ),
+    "published": Entry(f"{_HERE}.placement:TABLE", "published numbers among the seeds", "Published numbers"),
+    "pairs": Entry(
+        f"{_HERE}.pairs:TABLE", "differences between variants, with tests", "Effect of each change"
+    ),
+    "two-way": Entry(
+        f"{_HERE}.two_way:TABLE",
+        "differences between variants over seeds and test sets",
+        "Effect of each change",
+    ),
+    "wide": Entry(f"{_HERE}.wide:TABLE", "one row per seed, one column of misses per variant"),
+    "curve": Entry(f"{_HERE}.curve:TABLE", "misses and loss after every epoch"),
+    "precision": Entry(
+        f"{_HERE}.precision:TABLE", "interval widths and detectable effects by number of seeds", "Precision"
+    ),
+    "noise": Entry(
+        f"{_HERE}.noise:TABLE",
+        "variance of the misses by source: seeds, runs, test digits",
+        "Sources of variance",
+    ),
+    "churn": Entry(
+        f"{_HERE}.churn:TABLE", "test digits that change their label between runs", "Sources of variance"
+    ),
+    "ensemble": Entry(f"{_HERE}.ensemble:TABLE", "misses of a plurality vote of k seeds", "Ensembles"),
+    "digits": Entry(
+        f"{_HERE}.digits:TABLE", "error rate of every test digit over seeds, hardest first", "Test digits"
+    ),
+    "fixes": Entry(f"{_HERE}.fixes:TABLE", "test digits that each change fixes or breaks", "Test digits"),
+}
