@@ -1,0 +1,128 @@
+"""Compiles one program for a chip that need not be there, and prints what the compiler says as one line of JSON.
+
+Run by `python -m benchmarks.tpu` in a process of its own: libtpu reads where to write its dumps when it is loaded.
+"""
+
+import json
+import os
+import sys
+import time
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from benchmarks.tpu import hlo, schedule
+from benchmarks.tpu.chips import CHIPS, VALU_SLOTS
+
+TRAIN, TEST = 7291, 2007  # digits
+DUMP = "LECUN1989_TPU_DUMP"  # environment: folder of libtpu's dumps
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Of one program, all by the compiler."""
+
+    engine: str
+    variant: str
+    chip: str
+    part: str  # "training" or "evaluation"
+    width: int  # replicas that a program trains at once
+    kernels: int  # of an update, or of an evaluation step
+    cycles: float  # of an update, or of an example, of `width` replicas
+    valu: float | None  # share of the vector ALUs' slots that are filled; None: not known
+    vmem: int | None  # bytes; None: not known
+    hbm: int  # bytes
+    seconds: float  # to compile
+
+    @property
+    def per_replica(self) -> float:
+        return self.cycles / self.width
+
+
+def compile_program(engine: str, name: str, chip: str, part: str, replicas: int) -> Figures:
+    """Compile for a chip. Imports JAX."""
+    from model.numerics import configure
+
+    configure("cpu")
+    import jax
+    from jax.experimental import topologies
+
+    topology = topologies.get_topology_desc(
+        platform="tpu", topology_name=CHIPS[chip].topology, chips_per_host_bounds=(1, 1, 1)
+    )
+    sharding = jax.sharding.SingleDeviceSharding(topology.devices[0])
+
+    def shape(dims: tuple[int, ...], dtype: Any = "float32") -> Any:
+        return jax.ShapeDtypeStruct(dims, dtype, sharding=sharding)
+
+    lowered = (_pallas if engine == "pallas" else _vmap)(name, part, replicas, shape)
+    began = time.perf_counter()
+    compiled = lowered.compile()
+    seconds = time.perf_counter() - began
+    memory = compiled.memory_analysis()
+    hbm = memory.argument_size_in_bytes + memory.output_size_in_bytes + memory.temp_size_in_bytes
+    figures = partial(
+        Figures, engine, name, chip, part, hbm=hbm - memory.alias_size_in_bytes, seconds=round(seconds, 1)
+    )
+    if engine == "vmap":
+        estimates = hlo.Estimates(compiled.as_text())
+        examples = TRAIN if part == "training" else TEST
+        return figures(replicas, estimates.kernels, estimates.cycles / examples, None, None)
+    from model.engines.pallas.program import Program
+    from model.engines.pallas.tiles import TILE
+    from model.engines.pallas.tiles import replicas as block
+    from model.variants import VARIANTS
+
+    kernel = "train_epoch" if part == "training" else "evaluate"
+    dumps = Path(os.environ[DUMP]).glob(f"*{kernel}*-final_bundles.txt")
+    bundles = schedule.read(next(d for d in dumps if "schedule-analysis" not in d.name).read_text())
+    loop = bundles.example_loop()
+    cycles = bundles.cycles(loop)
+    program = (Program.training if part == "training" else Program.evaluation)(VARIANTS[name])
+    share = bundles.valu_operations(loop) / (VALU_SLOTS * cycles)
+    return figures(block(TILE), 1, cycles, round(share, 3), program.vector_memory())
+
+
+def _pallas(name: str, part: str, replicas: int, shape: Any) -> Any:
+    import jax
+
+    from model.engines.pallas import kernels
+    from model.engines.pallas.program import Program
+    from model.engines.pallas.tiles import PARAMETER_TILES, TILE
+    from model.engines.pallas.tiles import replicas as block
+    from model.variants import VARIANTS
+
+    padded = -(-(TRAIN if part == "training" else TEST) // kernels.CHUNK) * kernels.CHUNK
+    blocks = -(-replicas // block(TILE))
+    examples = shape((1,), "int32"), shape((padded, 2, 128)), shape((1, padded), "int32")
+    params = shape((blocks, PARAMETER_TILES, *TILE))
+    if part == "evaluation":
+        evaluate = jax.jit(partial(kernels.evaluate, Program.evaluation(VARIANTS[name])))
+        return evaluate.lower(*examples, params)
+    program = Program.training(VARIANTS[name])
+    keys = shape((blocks, 4, *TILE), "uint32")
+    train = jax.jit(partial(kernels.train, program), donate_argnums=5)
+    return train.lower(*examples, shape((3, padded)), keys, [params] * len(program.states(TILE)))
+
+
+def _vmap(name: str, part: str, replicas: int, shape: Any) -> Any:
+    import jax
+
+    from model import training
+    from model.engines import vmap
+    from model.variants import VARIANTS
+
+    variant = VARIANTS[name]
+    seeds = jax.ShapeDtypeStruct((replicas,), "uint32")
+    states = jax.eval_shape(jax.vmap(partial(training.init, variant)), seeds)
+    states = jax.tree.map(lambda leaf: shape(leaf.shape, leaf.dtype), states)
+    n = TRAIN if part == "training" else TEST
+    digits = shape((n, 16, 16)), shape((n,), "int32")
+    if part == "evaluation":
+        return vmap._evaluate.lower(variant, states.params, *digits)
+    return vmap._train_epoch.lower(variant, states, *digits, shape((), "int32"), shape((n,)))
+
+
+if __name__ == "__main__":
+    print(json.dumps(asdict(compile_program(*sys.argv[1:5], int(sys.argv[5])))))
