@@ -16,7 +16,7 @@ os.environ["RAY_AUTH_MODE"] = "disabled"  # the cluster listens on this machine 
 from ray.cluster_utils import Cluster
 
 from benchmarks.overhead import Clock
-from sweep.driver.driver import run
+from sweep.driver.session import run
 from sweep.settings import Settings
 from sweep.spec.spec import SweepSpec, parse
 from sweep.store.store import Store

@@ -71,10 +71,11 @@ def streaming() -> tuple[int, float]:
     """Items received in order from 64 concurrent streaming tasks, and seconds from the first to the last."""
     import ray
 
-    from sweep.executors import ray as scheduler
+    from sweep.executors.connection import connect
+    from sweep.executors.environment import set_ray_environment
 
-    scheduler.connect(None, WORKERS)
-    try:
+    set_ray_environment(None)
+    with connect(None, WORKERS):
 
         def count(worker: int) -> Iterator[tuple[int, int]]:
             for item in range(ITEMS):
@@ -97,8 +98,6 @@ def streaming() -> tuple[int, float]:
                 expected[worker] += 1
                 received += 1
         return received, time.monotonic() - began
-    finally:
-        scheduler.disconnect()
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ import argparse
 import tempfile
 import time
 
-from sweep.driver.driver import run
+from sweep.driver.session import run
 from sweep.messages import Message, Observer
 from sweep.settings import Executor, Settings
 from sweep.spec.shard import Shard

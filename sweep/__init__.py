@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sweep.analysis.tables.table import make_table
-    from sweep.driver.driver import run
+    from sweep.driver.session import run
     from sweep.settings import Settings
     from sweep.spec.read import read_spec
     from sweep.store.store import Store
@@ -32,7 +32,7 @@ _HOMES = {
     "Store": "sweep.store.store",
     "make_table": "sweep.analysis.tables.table",
     "read_spec": "sweep.spec.read",
-    "run": "sweep.driver.driver",
+    "run": "sweep.driver.session",
 }
 
 

@@ -2,9 +2,8 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
-import numpy as np
 import pyarrow as pa
 
 from sweep.spec.shard import Shard
@@ -12,39 +11,29 @@ from sweep.store.schema import FileMetadata
 
 
 @dataclass(frozen=True)
-class Digits:
-    """The arrays of a data set, as they travel to workers."""
-
-    train_images: np.ndarray  # [N, 16, 16] float32
-    train_labels: np.ndarray  # [N] int32
-    test_images: np.ndarray
-    test_labels: np.ndarray
-    description: dict[str, Any]
-
-
-@dataclass(frozen=True)
 class Started:
-    """The shard has begun, or goes on from a checkpoint."""
+    """A worker starts a shard, or resumes it from a checkpoint."""
 
-    epoch: int  # finished before
+    epoch: int  # number of epochs already trained
     engine: str
     device: str
-    remark: str | None  # why a faster engine was passed over
-    environment: dict[str, str] = field(default_factory=dict)  # host, and what decides which device is seen
+    remark: str | None  # why a faster engine was not selected
+    environment: dict[str, str] = field(default_factory=dict)  # host, and the variables that select devices
 
 
 @dataclass(frozen=True)
 class Progress:
-    """An epoch is done."""
+    """A worker finished an epoch of a shard."""
 
     epoch: int
-    test_errors: list[float]  # of the replicas that have not diverged
-    checkpoint: bytes | None = None  # now and then, the state to resume from
+    test_errors: list[float]  # fractions, of the replicas that have not diverged
+    checkpoint: bytes | None = None  # at intervals, the state to resume from
+    seconds: float = 0.0  # wall time of the epoch, evaluation included
 
 
 @dataclass(frozen=True)
 class Finished:
-    """The shard is done: what to store."""
+    """A worker finished a shard; the tables to store."""
 
     epochs: pa.Table
     labels: pa.Table
@@ -52,10 +41,10 @@ class Finished:
 
 
 @dataclass(frozen=True)
-class Note:
-    """Something happened to the shard; it is tried again."""
+class Retried:
+    """An attempt to train the shard failed; the executor tries again."""
 
-    text: str
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -64,7 +53,7 @@ class Repartitioned:
 
     removed: tuple[Shard, ...]
     added: tuple[Shard, ...]
-    reason: Literal["memory", "device"]  # out of memory; or the width of a device
+    reason: Literal["memory", "device"]  # out of memory; or the preferred width of a device
 
 
 @dataclass(frozen=True)
@@ -74,17 +63,21 @@ class Failed:
     traceback: str
 
 
-Message = Started | Progress | Finished | Note | Repartitioned | Failed
+Message = Started | Progress | Finished | Retried | Repartitioned | Failed
 Events = Iterator[tuple[Shard, Message]]
-Execute = Callable[[list[Shard], Callable[[Shard], bytes | None]], Events]
-"""An executor: trains shards, given a function that loads a shard's last checkpoint, and yields messages."""
+LoadCheckpoint = Callable[[Shard], bytes | None]
+Execute = Callable[[list[Shard], LoadCheckpoint], Events]
+"""Trains shards, given a function that loads the last checkpoint of a shard, and yields their messages."""
 
 
 class Observer:
     """Receives progress events; this base class ignores them."""
 
+    def phase(self, text: str) -> None:
+        """A step before training starts, such as "starting Ray"."""
+
     def begin(self, shards: list[Shard], stored: int) -> None:
-        """The plan is made: shards to run, and the number of runs already in the store."""
+        """The plan is made: shards to train, and the number of runs already in the store."""
 
     def message(self, shard: Shard, message: Message) -> None:
         """A worker or the executor sent a message about a shard."""

@@ -259,18 +259,20 @@ on_clusters.register(app)
 
 def train(specs: list[Any], store: Any, settings: Any, again: str) -> bool:
     """Run specs one after the other; true when a shard failed."""
-    from sweep.driver.driver import run as drive
-    from sweep.driver.eventlog import Watch, logged
+    from sweep.driver.cost import Costs
+    from sweep.driver.eventlog import EventLog, logged
     from sweep.driver.progress import Display
+    from sweep.driver.session import run as drive
 
     failed = False
     began = time.monotonic()
     with _sigterm_as_interrupt(), logged(store):
         try:
             for spec in specs:
-                display = Display(Console(stderr=True))
+                costs = Costs(file.metadata for file in store.files) if store.exists else Costs()
+                display = Display(Console(stderr=True), costs)
                 with display.shown():
-                    outcome = drive(spec, store, settings, Watch(store, display))
+                    outcome = drive(spec, store, settings, EventLog(store, display))
                 if outcome.finished:
                     seconds = time.monotonic() - began
                     _say(f"{outcome.runs_trained:,} runs trained in {seconds:.0f} s, stored in {store.root}")

@@ -1,32 +1,24 @@
-"""The driver: spec to plan to messages to files. It alone writes the root; it loads neither JAX nor Ray.
+"""The loop that writes a root: a plan, the messages of an executor, files. Imports neither JAX nor Ray."""
 
-`run` is run, resume, retry and extend in one: it trains what the store lacks.
-"""
-
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 
-from sweep.errors import StoreError
+from sweep.driver.cost import Costs
 from sweep.messages import (
-    Digits,
-    Events,
     Execute,
     Failed,
     Finished,
     Message,
-    Note,
     Observer,
     Progress,
     Repartitioned,
+    Retried,
     Started,
 )
-from sweep.settings import Settings
 from sweep.spec.plan import plan
 from sweep.spec.shard import Shard
-from sweep.spec.spec import SweepSpec, dataset_label
+from sweep.spec.spec import SweepSpec
 from sweep.store import lease
-from sweep.store.records import Datasets, cells, record_sweep, recorded_datasets
+from sweep.store.records import Datasets, cells, record_sweep
 from sweep.store.store import Store
 
 
@@ -44,36 +36,6 @@ class Outcome:
         return sum(len(s.seeds) for s in self.finished)
 
 
-def run(spec: SweepSpec, store: Store, settings: Settings, observer: Observer | None = None) -> Outcome:
-    """Train what the store lacks of a spec.
-
-    Args:
-      spec: what is wanted.
-      store: where it goes; created where missing.
-      settings: how to run.
-      observer: is told what happens.
-
-    Returns:
-      What was planned, finished and given up.
-
-    Raises:
-      StoreError: the root cannot be used or written, or another driver is at work there.
-      data.DataUnavailable: the digits cannot be had.
-      KeyboardInterrupt: passed on; everything finished and the last checkpoints are on disk.
-    """
-    loaded: dict[str, Digits] = {}
-    recorded = recorded_datasets(store, spec) if store.exists else {}
-    if store.exists:
-        store.completed()  # a damaged file is told of before anything is written
-    if recorded and not missing(spec, store, recorded):
-        (observer or Observer()).begin([], _count(spec))
-        return Outcome()
-    datasets = _load_datasets(spec, recorded, loaded, settings.manual_dir)
-    store.open_for_writing()
-    with lease.hold(store) as check:
-        return train(spec, store, datasets, partial(_execute, loaded, spec.engine, settings), observer, check)
-
-
 def train(
     spec: SweepSpec,
     store: Store,
@@ -82,26 +44,29 @@ def train(
     observer: Observer | None = None,
     check: lease.Check = lambda: None,
 ) -> Outcome:
-    """The heart of `run`, once the digits are known and the root is held.
+    """Train the missing runs of a spec whose data sets are known. The caller holds the root.
 
     Args:
-      spec: what is wanted.
-      store: where it goes, open for writing.
+      spec: variants, seeds and data set.
+      store: open for writing.
       datasets: digest and name of each data set, by `DatasetOptions.key`.
-      execute: where messages come from. Late and doubled ones are passed over.
-      observer: is told what happens.
-      check: called before each write; raises when the root is no longer ours.
+      execute: trains shards and yields messages. Late and repeated messages are ignored.
+      observer: receives progress events.
+      check: called before each write; raises StoreError if another driver has taken over the root.
+
+    Returns:
+      The shards that were planned, finished and failed.
 
     Raises:
-      StoreError: as in `run`.
+      StoreError: the root cannot be written, or `check` raised it.
     """
     observer = observer or Observer()
-    store.look_again()  # what another driver finished before we held the root
+    store.look_again()  # another driver may have finished shards before this one held the root
     record_sweep(store, spec, datasets)
     shards = missing(spec, store, datasets)
     store.tidy({cell.folder for cell in cells(spec, datasets)}, shards)
     outcome = Outcome(planned=shards)
-    observer.begin(shards, _count(spec) - sum(len(s.seeds) for s in shards))
+    observer.begin(shards, count(spec) - sum(len(s.seeds) for s in shards))
     expected = set(shards)
     for shard, message in execute(shards, store.load_checkpoint) if shards else ():
         if shard not in expected:
@@ -119,99 +84,29 @@ def train(
 
 
 def missing(spec: SweepSpec, store: Store, datasets: Datasets) -> list[Shard]:
-    """Shards still to run of a recorded sweep, longest first.
+    """Shards of a spec that are not stored, longest first by measured or estimated time.
 
     Args:
-      spec: what is wanted.
-      store: what there is.
+      spec: variants, seeds and data set.
+      store: the root; it need not exist.
       datasets: digest and name of each data set, by `DatasetOptions.key`.
     """
     wanted = cells(spec, datasets)
-    begun_by_folder = store.checkpoints() if store.exists else {}
-    begun = {cell.key: begun_by_folder.get(cell.folder, []) for cell in wanted}
+    by_folder = store.checkpoints() if store.exists else {}
+    checkpointed = {cell.key: by_folder.get(cell.folder, []) for cell in wanted}
     completed = store.completed() if store.exists else {}
-    return plan(wanted, spec.seed_ranges, completed, begun, spec.shard_width)
+    costs = Costs(file.metadata for file in store.files) if store.exists else Costs()
+    shards = plan(wanted, spec.seed_ranges, completed, checkpointed, spec.shard_width)
+    return sorted(shards, key=lambda s: -costs.weight(s.cell.variant) * s.epochs_of_work)
 
 
-def _count(spec: SweepSpec) -> int:
+def count(spec: SweepSpec) -> int:
+    """Number of runs of a spec."""
     return len(list(spec.cells())) * len(spec.seed_ranges)
 
 
-def _load_datasets(
-    spec: SweepSpec, recorded: Datasets, loaded: dict[str, Digits], manual_dir: str | None
-) -> dict[str, dict[str, str]]:
-    """Load the digits of every cell into `loaded`, by digest; returns the record of them."""
-    from data import load
-    from model.numerics import configure
-
-    configure(platform="cpu")  # the driver never opens an accelerator
-    datasets: dict[str, dict[str, str]] = {}
-    for _, options in spec.cells():
-        if options.key in datasets:
-            continue
-        dataset = load(options, manual_dir)
-        before = recorded.get(options.key, {}).get("digest", dataset.digest)
-        if before != dataset.digest:
-            raise StoreError(
-                f"{dataset_label(options)}: the digits prepared here (digest {dataset.digest[:8]}) are not "
-                f"those this sweep began with ({before[:8]}): finish it where it began, or name another --root"
-            )
-        loaded[dataset.digest] = Digits(
-            dataset.train.images,
-            dataset.train.labels,
-            dataset.test.images,
-            dataset.test.labels,
-            dict(dataset.description),
-        )
-        datasets[options.key] = {"digest": dataset.digest, "name": dataset_label(options)}
-    return datasets
-
-
-def _execute(
-    digits: dict[str, Digits],
-    engine: str,
-    settings: Settings,
-    shards: list[Shard],
-    resume_from: Callable[[Shard], bytes | None],
-) -> Events:
-    if settings.executor == "inline":
-        yield from _run_inline(shards, digits, engine, settings.checkpoint_seconds, resume_from)
-        return
-    from sweep.executors import ray as scheduler
-
-    scheduler.connect(settings.address, settings.workers)
-    try:
-        device = None if settings.device == "auto" else settings.device
-        yield from scheduler.run_on_ray(
-            shards, digits, engine, device, settings.checkpoint_seconds, resume_from
-        )
-    finally:
-        scheduler.disconnect()
-
-
-def _run_inline(
-    shards: list[Shard],
-    digits: dict[str, Digits],
-    engine: str,
-    checkpoint_seconds: float,
-    resume_from: Callable[[Shard], bytes | None],
-) -> Events:
-    """One shard after the other in this process, for tests and debugging: errors are not caught."""
-    from model.numerics import configure
-
-    configure(platform="cpu", threads=1)
-    from sweep.worker.worker import run_shard
-
-    for shard in shards:
-        stream = run_shard(
-            shard, digits[shard.cell.dataset_digest], engine, resume_from(shard), checkpoint_seconds
-        )
-        for message in stream:
-            yield shard, message
-
-
 def _write(store: Store, shard: Shard, message: Message, outcome: Outcome) -> None:
-    """Put a message on disk at once: whatever dies later, it is there."""
+    """Store what a message brings, before the next one is received."""
     match message:
         case Progress(checkpoint=bytes() as content):
             store.save_checkpoint(shard, content)
@@ -223,5 +118,5 @@ def _write(store: Store, shard: Shard, message: Message, outcome: Outcome) -> No
             outcome.failed.append(shard)
         case Repartitioned(reason="memory"):
             store.drop_checkpoint(shard)  # else the next run would start with the whole shard again
-        case Started() | Progress() | Note() | Repartitioned():
+        case Started() | Progress() | Retried() | Repartitioned():
             pass

@@ -1,4 +1,4 @@
-"""Progress for people: a live table on a terminal, a plain line now and then otherwise."""
+"""An observer for people: a live table on a terminal, a plain line at intervals otherwise."""
 
 import time
 from collections.abc import Iterator
@@ -10,7 +10,9 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from sweep.messages import Failed, Finished, Message, Note, Observer, Progress, Repartitioned, Started
+from model.variants import Variant
+from sweep.driver.cost import Costs
+from sweep.messages import Failed, Finished, Message, Observer, Progress, Repartitioned, Retried, Started
 from sweep.spec.shard import Shard
 
 PLAIN_SECONDS = 10.0
@@ -20,32 +22,32 @@ PLAIN_SECONDS = 10.0
 class _VariantState:
     """Counts of one variant."""
 
+    variant: Variant
     runs: int = 0
     done: int = 0
-    epochs: int = 0
-    work: int = 0  # replica-epochs to do
+    work: int = 0  # replica-epochs to train, those of checkpoints included
     worked: int = 0
-    shards: dict[Shard, Progress] = field(default_factory=dict)  # under way
+    last_epochs: dict[Shard, Progress] = field(default_factory=dict)  # of shards in progress
     finished_errors: list[float] = field(default_factory=list)
 
     @property
     def errors(self) -> list[float]:
-        running = [e for p in self.shards.values() for e in p.test_errors]
+        """Test errors of the replicas in progress, or else of the finished ones."""
+        running = [e for p in self.last_epochs.values() for e in p.test_errors]
         return running or self.finished_errors
 
 
 class Display(Observer):
-    """Shows per variant: runs done, epoch, mean test error of what is under way, time left."""
+    """Shows per variant: finished runs, epoch, mean test error, share of the work; and the remaining time."""
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
+    def __init__(self, console: Console, costs: Costs | None = None) -> None:
+        """costs: times of stored shards, so that the remaining time is known at once after a resume."""
+        self._console, self._costs = console, costs or Costs()
         self._variants: dict[str, _VariantState] = {}
         self._live: Live | None = None
-        self._began = time.monotonic()
-        self._worked_here = 0
         self._printed = 0.0
         self._remarks: set[str] = set()
-        self._last_epoch: dict[Shard, int] = {}
+        self._epochs: dict[Shard, int] = {}  # finished epochs of shards in progress
 
     @contextmanager
     def shown(self) -> Iterator["Display"]:
@@ -56,20 +58,23 @@ class Display(Observer):
         else:
             yield self
 
+    def phase(self, text: str) -> None:
+        """See `Observer`."""
+        self._say(text)
+
     def begin(self, shards: list[Shard], stored: int) -> None:
         """See `Observer`."""
         for shard in shards:
-            state = self._variants.setdefault(shard.cell.variant.name, _VariantState())
+            variant = shard.cell.variant
+            state = self._variants.setdefault(variant.name, _VariantState(variant))
             state.runs += len(shard.seeds)
             state.work += shard.epochs_of_work
-            state.epochs = shard.cell.variant.epochs
         runs = sum(len(s.seeds) for s in shards)
-        found = f", {stored:,} are there already" if stored else ""
+        found = f", {stored:,} are already stored" if stored else ""
         if shards:
             self._say(f"{runs:,} runs to train in {len(shards):,} shards{found}")
         else:
-            self._say(f"nothing to train: all {stored:,} runs are there already")
-        self._began = time.monotonic()
+            self._say(f"nothing to train: all {stored:,} runs are already stored")
 
     def message(self, shard: Shard, message: Message) -> None:
         """See `Observer`."""
@@ -77,32 +82,37 @@ class Display(Observer):
         match message:
             case Started(epoch, engine, device, remark):
                 self._remark(remark or f"engine {engine} on {device}")
-                state.worked += epoch * len(shard.seeds)
-                self._last_epoch[shard] = epoch
-            case Progress(epoch):
-                steps = (epoch - self._last_epoch.get(shard, epoch - 1)) * len(shard.seeds)
-                self._last_epoch[shard] = epoch
-                state.worked += steps
-                self._worked_here += steps
-                state.shards[shard] = message
+                self._advance(state, shard, epoch)
+            case Progress(epoch, seconds=seconds):
+                self._costs.observe(shard, seconds)
+                self._advance(state, shard, epoch)
+                state.last_epochs[shard] = message
             case Finished():
                 state.done += len(shard.seeds)
-                last = state.shards.pop(shard, None)
+                self._epochs.pop(shard, None)
+                last = state.last_epochs.pop(shard, None)
                 state.finished_errors += last.test_errors if last else []
-            case Note(text):
-                state.worked -= self._last_epoch.pop(shard, 0) * len(shard.seeds)
-                state.shards.pop(shard, None)
-                self._say(f"{shard.title}: {text}")
+            case Retried(reason):
+                self._forget(state, shard)
+                self._say(f"{shard.title}: {reason}")
             case Repartitioned(reason="memory"):
-                state.worked -= self._last_epoch.pop(shard, 0) * len(shard.seeds)
-                state.shards.pop(shard, None)
-                self._say(f"{shard.title}: ran out of memory, goes on as two halves")
+                self._forget(state, shard)
+                self._say(f"{shard.title}: out of memory, continues as two halves")
             case Failed():
-                state.shards.pop(shard, None)
-                self._say(f"{shard.title}: given up, the others go on")
+                self._forget(state, shard)
+                self._say(f"{shard.title}: failed, the other shards continue")
         if self._live is None and time.monotonic() - self._printed >= PLAIN_SECONDS:
             self._printed = time.monotonic()
             self._say(self._line())
+
+    def _advance(self, state: _VariantState, shard: Shard, epoch: int) -> None:
+        state.worked += (epoch - self._epochs.get(shard, 0)) * len(shard.seeds)
+        self._epochs[shard] = epoch
+
+    def _forget(self, state: _VariantState, shard: Shard) -> None:
+        """The next attempt reports again how many epochs are finished."""
+        state.worked -= self._epochs.pop(shard, 0) * len(shard.seeds)
+        state.last_epochs.pop(shard, None)
 
     def _remark(self, text: str) -> None:
         if text not in self._remarks:
@@ -112,34 +122,48 @@ class Display(Observer):
     def _say(self, text: str) -> None:
         self._console.print(text, highlight=False, soft_wrap=True)
 
-    def _line(self) -> str:
-        states = list(self._variants.values())
-        parts = [f"{name} {s.done}/{s.runs}{_error(s)}" for name, s in self._variants.items() if s.worked]
-        share = sum(s.worked for s in states) / max(sum(s.work for s in states), 1)
-        return f"{share:4.0%}  {_duration(self._left_seconds())} left  {'  '.join(parts)}"
+    # --- remaining time ---
 
-    def _left_seconds(self) -> float:
-        work = sum(s.work - s.worked for s in self._variants.values())
-        pace = self._worked_here / max(time.monotonic() - self._began, 1e-9)
-        return work / pace if pace else float("inf")
+    def share_done(self) -> float:
+        """Fraction of the work that is done, weighted by the time of each variant's epochs."""
+        weighted = [(self._costs.weight(s.variant), s) for s in self._variants.values()]
+        return sum(w * s.worked for w, s in weighted) / max(sum(w * s.work for w, s in weighted), 1e-9)
+
+    def seconds_left(self) -> float | None:
+        """Remaining device-seconds over the number of shards in progress, but no less than the longest shard.
+
+        None until an epoch was timed, here or in the store.
+        """
+        costs = {name: self._costs.seconds(s.variant) for name, s in self._variants.items()}
+        known = {name: seconds for name, seconds in costs.items() if seconds is not None}
+        if len(known) < len(costs) or not self._epochs:
+            return None
+        total = sum(known[name] * (s.work - s.worked) for name, s in self._variants.items())
+        longest = max(
+            known[shard.cell.variant.name] * (shard.cell.variant.epochs - epoch) * len(shard.seeds)
+            for shard, epoch in self._epochs.items()
+        )
+        return max(total / len(self._epochs), longest)
+
+    def _line(self) -> str:
+        parts = [f"{name} {s.done}/{s.runs}{_error(s)}" for name, s in self._variants.items() if s.worked]
+        return f"{self.share_done():4.0%}  {_duration(self.seconds_left())} left  {'  '.join(parts)}"
 
     def _table(self) -> Table:
-        table = Table(
-            "variant", "runs done", "epoch", "mean test error", "of the work", box=None, pad_edge=False
-        )
+        table = Table("variant", "runs done", "epoch", "mean test error", "work", box=None, pad_edge=False)
         for name, s in self._variants.items():
-            epochs = [p.epoch for p in s.shards.values()]
+            epochs = [p.epoch for p in s.last_epochs.values()]
             span = "–".join(str(e) for e in sorted({min(epochs), max(epochs)})) if epochs else ""
-            share = s.worked / s.work if s.work else 1
             table.add_row(
                 name,
                 f"{s.done}/{s.runs}",
-                f"{span}/{s.epochs}" if span else "",
+                f"{span}/{s.variant.epochs}" if span else "",
                 _error(s).strip(),
-                f"{share:.0%}",
+                f"{s.worked / s.work if s.work else 1:.0%}",
             )
-        table.caption = f"{_duration(self._left_seconds())} left"
-        table.caption_justify = "left"
+        if self._variants:
+            table.caption = f"{self.share_done():.0%} done, {_duration(self.seconds_left())} left"
+            table.caption_justify = "left"
         return table
 
 
@@ -147,8 +171,8 @@ def _error(state: _VariantState) -> str:
     return f" {fmean(state.errors):.2%}" if state.errors else ""
 
 
-def _duration(seconds: float) -> str:
-    if seconds == float("inf"):
+def _duration(seconds: float | None) -> str:
+    if seconds is None:
         return "?"
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)

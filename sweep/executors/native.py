@@ -1,4 +1,4 @@
-"""The native engine for code that a submission brought: sources travel, libraries do not."""
+"""Provide the native engine on a node to which a submission brought sources only."""
 
 import fcntl
 import os
@@ -9,9 +9,10 @@ INSTALLED = "LECUN1989_KERNEL"  # environment of a node: the library that was bu
 
 
 def provide() -> None:
-    """Put the library where the shipped code looks for it; the engine itself says when there is none.
+    """Put the library next to the sources. If that fails, the engine itself reports that it is missing.
 
-    The node's installed library serves when it is of the same sources; else it is compiled, once for each node.
+    The node's installed library is copied if it was built from the same sources; otherwise the sources are compiled,
+    once per node.
     """
     from model.engines.lanes.build import LIBRARY, BuildError, build
     from model.engines.lanes.library import missing
@@ -19,7 +20,7 @@ def provide() -> None:
     if LIBRARY.exists():
         return
     with open(LIBRARY.with_suffix(".lock"), "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # its neighbours on the node wait for it
+        fcntl.flock(lock, fcntl.LOCK_EX)  # other workers of the node wait here
         if LIBRARY.exists():
             return
         new = LIBRARY.with_suffix(".new")

@@ -1,18 +1,17 @@
-"""What a cluster computes with, and how seeds are cut for it. Plain data in, plain data out: loads no Ray."""
+"""Which device a shard runs on and how many seeds it has there. Pure functions of plain data; does not import Ray."""
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
-from model.engines import CPU_WIDTH, preferred_width
+from model.engines import CPU_WIDTH, Platform, preferred_width
 from sweep.spec.shard import Shard
 
-Device = Literal["tpu", "gpu", "cpu"]
-FASTEST_FIRST: tuple[Device, ...] = ("tpu", "gpu", "cpu")
-RESOURCE = {"tpu": "TPU", "gpu": "GPU", "cpu": "CPU"}  # as Ray calls them
+FASTEST_FIRST: tuple[Platform, ...] = ("tpu", "gpu", "cpu")
+RESOURCE = {"tpu": "TPU", "gpu": "GPU", "cpu": "CPU"}  # Ray's names
 
-# Memory of one chip or card, by Ray's name of it.
+# Memory of one chip or card, by Ray's name of its type.
 _GIGABYTES = {"TPU-V4": 32, "TPU-V5P": 95, "TPU-V5LITEPOD": 16, "TPU-V6E": 32}
 _GIGABYTES |= {"T4": 16, "V100": 16, "A10G": 24, "L4": 24, "L40S": 48, "A100": 40, "A100-80G": 80}
 _GIGABYTES |= {"H100": 80, "H200": 141, "B200": 180}
@@ -27,13 +26,13 @@ class Node:
     resources: Mapping[str, float]  # Ray's: {"CPU": 112, "TPU": 8, "accelerator_type:TPU-V6E": 1}
 
     @property
-    def device(self) -> Device:
-        """What its shards run on: cores only where there is nothing faster, which needs them to be fed."""
+    def device(self) -> Platform:
+        """What its shards run on. The cores of a node with accelerators only serve these."""
         return next((d for d in FASTEST_FIRST if self.resources.get(RESOURCE[d], 0) >= 1), "cpu")
 
     @property
     def slots(self) -> int:
-        """Shards that it can run at once: one chip, one card or one core each."""
+        """Number of shards that it can run at once: one chip, one card or one core each."""
         return int(self.resources.get(RESOURCE[self.device], 0))
 
     @property
@@ -45,64 +44,62 @@ class Node:
 
 @dataclass(frozen=True)
 class Fleet:
-    """A cluster: the machines that are there, and what the autoscaler may still bring."""
+    """The nodes of a cluster, and the capacity that the autoscaler may add."""
 
     nodes: Sequence[Node]
-    to_come: Mapping[str, float] = field(default_factory=dict)  # the most of each resource
+    to_come: Mapping[str, float] = field(default_factory=dict)  # maximum of each resource
 
     @property
-    def device(self) -> Device:
-        """The fastest kind that is there or may come: what shards ask for."""
-        kinds = {node.device for node in self.nodes} | {
-            d for d in FASTEST_FIRST if self.to_come.get(RESOURCE[d])
-        }
+    def main_device(self) -> Platform:
+        """The fastest kind of device that exists or may be added: what shards request."""
+        kinds = {node.device for node in self.nodes if node.slots}
+        kinds |= {d for d in FASTEST_FIRST if self.to_come.get(RESOURCE[d])}
         return next((d for d in FASTEST_FIRST if d in kinds), "cpu")
 
-    def slots(self, device: Device) -> int:
-        """Shards that machines of a kind can run at once now."""
+    def slots(self, device: Platform) -> int:
+        """Number of shards that the nodes of a kind can run at once now."""
         return sum(node.slots for node in self.nodes if node.device == device)
 
-    def helpers(self, device: Device) -> list[Node]:
-        """Machines of the other kinds, the faster first: they take work from the queue."""
+    def secondary_nodes(self, device: Platform) -> list[Node]:
+        """Nodes of other kinds than the main device, faster ones first. They take work from the end of the queue."""
         others = [n for n in self.nodes if n.device != device and n.slots]
         return sorted(others, key=lambda n: FASTEST_FIRST.index(n.device))
 
-    def width(self, device: Device) -> int:
-        """Seeds of a shard that fill a device of a kind: what its engine prefers."""
+    def width(self, device: Platform) -> int:
+        """Seeds of a shard that fill the smallest device of a kind."""
         memory = [node.gigabytes for node in self.nodes if node.device == device]
         return preferred_width(device, int(min(memory, default=_SMALLEST_GIGABYTES) * 10**9))
 
 
-def to_come(config: Mapping[str, Any]) -> dict[str, float]:
-    """The most of each resource that a cluster file's workers add up to."""
+def capacity_to_come(config: Mapping[str, Any]) -> dict[str, float]:
+    """Sum of each resource over the maximum number of workers of a cluster file."""
     types = config.get("available_node_types") or {}
-    most: Counter[str] = Counter()
+    total: Counter[str] = Counter()
     for name, kind in types.items():
         if name != config.get("head_node_type"):
             workers = kind.get("max_workers", config.get("max_workers", 0))
-            most.update({r: n * workers for r, n in (kind.get("resources") or {}).items()})
-    return dict(most)
+            total.update({r: n * workers for r, n in (kind.get("resources") or {}).items()})
+    return dict(total)
 
 
 def join(
     shards: Sequence[Shard], width: int, at_least: int, keep: Collection[Shard]
 ) -> list[tuple[Shard, ...]]:
-    """Neighbouring shards that become one, since an accelerator trains hundreds of seeds in the time of one.
+    """Group adjacent shards for an accelerator, which trains hundreds of seeds in the time of one.
 
     Args:
       shards: the plan.
-      width: seeds of a joined shard, at most.
-      at_least: shards that should remain, so that no device idles.
-      keep: shards that stay as they are, since they have a checkpoint.
+      width: maximum number of seeds of a joined shard.
+      at_least: number of shards that should remain, so that no device is idle.
+      keep: shards that are not joined, because they have a checkpoint.
 
     Returns:
-      Groups of two or more shards of one cell, without a gap.
+      Groups of two or more shards of one cell, without gaps.
     """
     width = min(width, max(CPU_WIDTH, -(-sum(len(s.seeds) for s in shards) // max(at_least, 1))))
     groups: list[list[Shard]] = []
-    for shard in sorted(
-        (s for s in shards if s not in keep), key=lambda s: (s.cell.folder, s.cell.key, s.seeds.start)
-    ):
+    candidates = [s for s in shards if s not in keep]
+    for shard in sorted(candidates, key=lambda s: (s.cell.folder, s.cell.key, s.seeds.start)):
         last = groups[-1] if groups else []
         if (
             last
@@ -116,13 +113,13 @@ def join(
     return [tuple(group) for group in groups if len(group) > 1]
 
 
-def merged(group: Sequence[Shard]) -> Shard:
-    """One shard in the place of neighbours."""
+def joined(group: Sequence[Shard]) -> Shard:
+    """One shard in place of adjacent ones."""
     return Shard(group[0].cell, range(group[0].seeds.start, group[-1].seeds.stop))
 
 
-def bite(shard: Shard, width: int) -> tuple[Shard, ...]:
-    """The shard without its last seeds, and these: what a slower device takes. One shard when it takes all."""
+def split_tail(shard: Shard, width: int) -> tuple[Shard, ...]:
+    """Split the last `width` seeds off a shard. One shard if there are no others."""
     cut = shard.seeds.stop - width
     if cut <= shard.seeds.start:
         return (shard,)

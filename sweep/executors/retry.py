@@ -1,39 +1,43 @@
-"""What is tried again, by class of fault. The scheduler says which class it was, this says what follows."""
+"""What happens after a failed attempt, by class of fault. Does not import Ray."""
 
 from dataclasses import dataclass
 from typing import Literal
 
-from sweep.messages import Failed, Note, Repartitioned
+from sweep.messages import Failed, Repartitioned, Retried
 from sweep.spec.shard import Shard
 
-Fault = Literal["lost", "memory", "own"]
-"""The worker or its machine went away; memory ran out; the shard raised an exception of its own."""
+Fault = Literal["lost", "memory", "error"]
+"""The worker or its node ended; out of memory; the shard raised an exception."""
 
-CRASH_RETRIES = 20  # machines are taken away all night long; a shard that kills its worker must still end
-LONGEST_PAUSE = 60.0  # seconds between retries of one shard
+MAX_LOSSES = 20  # spot machines are reclaimed often, but a shard that kills its worker must end
+MAX_ERRORS = 1
+MAX_DELAY = 60.0  # seconds before the next attempt
 
 
 @dataclass
 class Attempt:
-    """A shard on its way: how often it was tried, and when it may be tried again."""
+    """A shard in the queue, with the number of its failed attempts."""
 
     shard: Shard
-    not_before: float = 0.0  # seconds, of the caller's clock
-    crashes: int = 0
+    not_before: float = 0.0  # seconds, on the caller's clock
+    losses: int = 0
     errors: int = 0
 
 
-def after(
+def after_fault(
     fault: Fault, name: str, traceback: str, attempt: Attempt, now: float
-) -> tuple[list[Attempt], Note | Repartitioned | Failed]:
-    """What to try next, and what to tell.
+) -> tuple[list[Attempt], Retried | Repartitioned | Failed]:
+    """Decide what to try next after an attempt failed.
 
     Args:
       fault: its class.
-      name: of the exception, for people.
-      traceback: what is kept of a shard that is given up.
-      attempt: what came to grief; counts are kept in it.
-      now: seconds, of the clock of `Attempt.not_before`.
+      name: of the exception, for messages.
+      traceback: stored if the shard is not tried again.
+      attempt: the failed one; its counters are updated.
+      now: seconds, on the clock of `Attempt.not_before`.
+
+    Returns:
+      The attempts to put into the queue, and the message for the driver.
     """
     shard = attempt.shard
     if fault == "memory" and len(shard.seeds) > 1:
@@ -43,12 +47,12 @@ def after(
             for seeds in (range(shard.seeds.start, middle), range(middle, shard.seeds.stop))
         )
         return [Attempt(half, now) for half in halves], Repartitioned((shard,), halves, "memory")
-    if fault != "own" and attempt.crashes < CRASH_RETRIES:
-        attempt.crashes += 1
-        pause = min(LONGEST_PAUSE, 0.5 * 2**attempt.crashes)
-        attempt.not_before = now + pause
-        return [attempt], Note(f"{name}: tried again in {pause:.0f} s")
-    if fault == "own" and attempt.errors < 1:
+    if fault != "error" and attempt.losses < MAX_LOSSES:
+        attempt.losses += 1
+        delay = min(MAX_DELAY, 0.5 * 2**attempt.losses)
+        attempt.not_before = now + delay
+        return [attempt], Retried(f"{name}: next attempt in {delay:.0f} s")
+    if fault == "error" and attempt.errors < MAX_ERRORS:
         attempt.errors += 1
-        return [attempt], Note(f"{name}: tried once more")
+        return [attempt], Retried(f"{name}: next attempt now")
     return [], Failed(traceback)

@@ -1,4 +1,4 @@
-"""What is measured of a shard after each epoch, and how it becomes the stored tables."""
+"""Scores of a shard after each epoch, and the stored tables made of them."""
 
 from typing import NamedTuple
 
@@ -28,7 +28,7 @@ def epochs_table(
     n_train: int,
     n_test: int,
 ) -> pa.Table:
-    """Columns of `schema.EPOCHS`, a row per (seed, epoch), sorted by both.
+    """Columns of `schema.EPOCHS`, one row per (seed, epoch), sorted by both.
 
     A diverged replica is a result, not an error: from the epoch at which a loss or a weight was no longer
     finite its status says so, and its loss, error and misses are null (the argmax of NaN would count as
@@ -41,10 +41,10 @@ def epochs_table(
     """
     columns = Measured(*(np.stack(column, axis=1).ravel() for column in zip(*rows, strict=True)))
     count, epochs = len(seeds), len(rows)
-    gone = ~columns.finite
+    diverged = ~columns.finite
 
     def masked(values: np.ndarray, type_: pa.DataType) -> pa.Array:
-        return pa.array(values, type_, mask=gone)
+        return pa.array(values, type_, mask=diverged)
 
     table = pa.table(
         {
@@ -60,7 +60,7 @@ def epochs_table(
             "test_loss": masked(columns.test_loss, pa.float32()),
             "test_error": masked((columns.test_misses / n_test).astype(np.float32), pa.float32()),
             "test_misses": masked(columns.test_misses, pa.int32()),
-            "status": np.where(gone, DIVERGED, OK),
+            "status": np.where(diverged, DIVERGED, OK),
         }
     )
     return conform(table, EPOCHS)
@@ -69,7 +69,7 @@ def epochs_table(
 def labels_table(
     variant: Variant, dataset: str, seeds: range, predictions: np.ndarray, finite: np.ndarray
 ) -> pa.Table:
-    """Columns of `schema.LABELS`, a row per seed.
+    """Columns of `schema.LABELS`, one row per seed.
 
     Args:
       predictions: [R, n_test] int8, predicted digits after the last epoch.

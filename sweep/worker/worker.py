@@ -1,6 +1,6 @@
-"""run_shard: the epoch loop. A plain Python generator that knows nothing of Ray or of files.
+"""Train one shard: the loop over epochs, a plain generator that imports neither Ray nor file access.
 
-Importing this module imports JAX: `model.numerics.configure` must have run before.
+Importing this module imports JAX: call `model.numerics.configure` before.
 """
 
 import os
@@ -15,9 +15,10 @@ import jax
 import numpy as np
 import pandas  # noqa: F401  # pyarrow loads it at the first table, in the middle of a shard
 
+from data.dataset import Dataset
 from model.engines import Engine, choose, load_engine
 from model.training import Evaluation, ReplicaState, learning_rates
-from sweep.messages import Digits, Finished, Progress, Started
+from sweep.messages import Finished, Progress, Started
 from sweep.provenance import code_id
 from sweep.spec.shard import Shard
 from sweep.store.schema import FileMetadata
@@ -25,12 +26,12 @@ from sweep.worker import checkpoint
 from sweep.worker.checkpoint import Checkpoint
 from sweep.worker.measure import Measured, epochs_table, labels_table
 
-VISIBLE = ("JAX_PLATFORMS", "CUDA_VISIBLE_DEVICES", "TPU_VISIBLE_CHIPS", "TPU_CHIPS_PER_HOST_BOUNDS")
+DEVICE_VARIABLES = ("JAX_PLATFORMS", "CUDA_VISIBLE_DEVICES", "TPU_VISIBLE_CHIPS", "TPU_CHIPS_PER_HOST_BOUNDS")
 
 
 def run_shard(
     shard: Shard,
-    digits: Digits,
+    dataset: Dataset,
     engine: str,
     resume_from: bytes | None = None,
     checkpoint_seconds: float = 30.0,
@@ -39,58 +40,57 @@ def run_shard(
 
     Args:
       shard: variant and seeds.
-      digits: both splits.
+      dataset: both splits.
       engine: a name in `model.engines.ENGINES`, or "auto".
-      resume_from: a checkpoint of this shard; one that cannot be read is passed over.
-      checkpoint_seconds: least time between two checkpoints.
+      resume_from: a checkpoint of this shard; ignored if it cannot be read.
+      checkpoint_seconds: minimum time between two checkpoints.
 
     Yields:
-      One Started, a Progress for each epoch from where it resumed, then one Finished. The tables are bit for
-      bit those of an uninterrupted run.
+      One Started, one Progress per epoch, one Finished. The tables of a resumed shard equal those of an
+      uninterrupted one bit for bit.
 
     Raises:
-      ValueError: the engine cannot serve the variant on this machine.
+      ValueError: the engine does not support the variant on this machine.
     """
-    began, started = time.monotonic(), datetime.now(UTC)
+    start, started = time.monotonic(), datetime.now(UTC)
     variant = shard.cell.variant
     engine, remark = choose(engine, variant, jax.default_backend())
     runner = load_engine(engine)
     states = runner.init(variant, np.array(shard.seeds, np.uint32))
-    at = checkpoint.load(resume_from, states, shard.name) if resume_from else None
-    epoch, states, rows = at or Checkpoint(0, states, [])
+    loaded = checkpoint.load(resume_from, states, shard.name) if resume_from else None
+    epoch, states, rows = loaded or Checkpoint(0, states, [])
     yield Started(epoch, engine, device_kind(), remark, environment())
     saved = time.monotonic()
-    rates = [
-        float(learning_rates(variant, e, len(digits.train_labels))[-1]) for e in range(1, variant.epochs + 1)
-    ]
+    rates = [float(learning_rates(variant, e, len(dataset.train))[-1]) for e in range(1, variant.epochs + 1)]
     test = None
     while epoch < variant.epochs:
         epoch += 1
-        states = runner.train_epoch(variant, states, digits.train_images, digits.train_labels, epoch)
-        measured, test = _measure(runner, shard, states, digits, rows[-1] if rows else None)
+        epoch_start = time.monotonic()
+        states = runner.train_epoch(variant, states, dataset.train.images, dataset.train.labels, epoch)
+        measured, test = _measure(runner, shard, states, dataset, rows[-1] if rows else None)
         rows.append(measured)
         content = None
         if epoch < variant.epochs and time.monotonic() - saved >= checkpoint_seconds:
             content, saved = checkpoint.dump(Checkpoint(epoch, states, rows), shard.name), time.monotonic()
-        errors = measured.test_misses[measured.finite] / len(digits.test_labels)
-        yield Progress(epoch, errors.tolist(), content)
+        errors = measured.test_misses[measured.finite] / len(dataset.test)
+        yield Progress(epoch, errors.tolist(), content, time.monotonic() - epoch_start)
     if test is None:  # resumed after the last epoch
-        _, test = _measure(runner, shard, states, digits, None)
-    n_train, n_test = len(digits.train_labels), len(digits.test_labels)
+        _, test = _measure(runner, shard, states, dataset, None)
+    n_train, n_test = len(dataset.train), len(dataset.test)
     name = shard.cell.dataset
     yield Finished(
         epochs=epochs_table(variant, name, shard.seeds, rows, rates, n_train, n_test),
         labels=labels_table(variant, name, shard.seeds, np.asarray(test.predictions), rows[-1].finite),
-        metadata=_metadata(shard, digits, engine, started, time.monotonic() - began),
+        metadata=_metadata(shard, dataset, engine, started, time.monotonic() - start),
     )
 
 
 def _measure(
-    runner: Engine, shard: Shard, states: ReplicaState, digits: Digits, before: Measured | None
+    runner: Engine, shard: Shard, states: ReplicaState, dataset: Dataset, before: Measured | None
 ) -> tuple[Measured, Evaluation]:
     variant = shard.cell.variant
-    train = runner.evaluate(variant, states.params, digits.train_images, digits.train_labels)
-    test = runner.evaluate(variant, states.params, digits.test_images, digits.test_labels)
+    train = runner.evaluate(variant, states.params, dataset.train.images, dataset.train.labels)
+    test = runner.evaluate(variant, states.params, dataset.test.images, dataset.test.labels)
     finite = np.isfinite(train.loss) & np.isfinite(test.loss)
     for leaf in jax.tree.leaves(states.params):
         finite &= np.isfinite(np.asarray(leaf)).reshape(len(finite), -1).all(axis=1)
@@ -100,16 +100,16 @@ def _measure(
     return Measured._make([*scores, finite]), test
 
 
-def _metadata(shard: Shard, digits: Digits, engine: str, started: datetime, seconds: float) -> FileMetadata:
+def _metadata(shard: Shard, dataset: Dataset, engine: str, started: datetime, seconds: float) -> FileMetadata:
     variant = shard.cell.variant
     return FileMetadata(
         variant=variant.to_stored(),
         variant_digest=variant.digest,
-        dataset=digits.description
+        dataset=dataset.description
         | {
             "name": shard.cell.dataset,
-            "n_train": len(digits.train_labels),
-            "n_test": len(digits.test_labels),
+            "n_train": len(dataset.train),
+            "n_test": len(dataset.test),
         },
         dataset_digest=shard.cell.dataset_digest,
         first_seed=shard.seeds.start,
@@ -126,13 +126,13 @@ def _metadata(shard: Shard, digits: Digits, engine: str, started: datetime, seco
 
 
 def environment() -> dict[str, str]:
-    """Where this process runs and which devices it was allowed to see."""
-    seen = {name: os.environ[name] for name in VISIBLE if name in os.environ}
+    """Host of this process, and the variables that select its devices."""
+    seen = {name: os.environ[name] for name in DEVICE_VARIABLES if name in os.environ}
     return {"host": platform.node(), **seen}
 
 
 def device_kind() -> str:
-    """What computes here, by name: "NVIDIA H100", "TPU v5e", "cpu: …"."""
+    """Name of the device of this process: "NVIDIA H100", "TPU v5e", "cpu: …"."""
     device = jax.devices()[0]
     return device.device_kind if device.platform != "cpu" else f"cpu: {_processor()}"
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from sweep.executors.retry import Attempt, Fault, after
+from sweep.executors.retry import Attempt, Fault, after_fault
 from sweep.messages import Finished, Message, Progress, Started
 from sweep.spec.shard import Shard
 from sweep.store.schema import FileMetadata
@@ -113,9 +113,9 @@ class Workers:
                 if self.chance.random() < self.trouble:
                     self.faults += 1
                     fault: Fault = self.chance.choices(["lost", "memory", "own"], [6, 2, 1])[0]
-                    again, told = after(fault, fault, "Traceback", attempt, clock)
+                    again, outcome = after_fault(fault, fault, "Traceback", attempt, clock)
                     waiting += again
-                    send(attempt, told, clock)
+                    send(attempt, outcome, clock)
                 elif (message := next(stream, None)) is not None:
                     send(attempt, message, clock)
                     order += 1

@@ -4,7 +4,7 @@ import signal
 
 import pandas as pd
 
-from sweep.driver.driver import run
+from sweep.driver.session import run
 from sweep.settings import Settings
 from sweep.spec.spec import SweepSpec, parse
 from sweep.store.schema import EPOCHS

@@ -18,6 +18,8 @@ LIGHT = {
     "sweep.analysis.tables.registry": {"numpy", "pandas", "pyarrow"},
     "sweep.analysis.plots.registry": {"numpy", "pandas", "matplotlib"},
     "sweep.worker.worker": {"ray"},
+    "sweep.driver.session": {"jax", "ray"},
+    "sweep.executors.choose": {"jax", "ray"},
     "sweep.executors.ray": {"jax"},
 }
 

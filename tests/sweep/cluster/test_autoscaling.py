@@ -18,9 +18,10 @@ import pytest
 import ray
 import yaml
 
-from sweep.driver.driver import run
-from sweep.executors.ray import CLUSTER_FILE, PLATFORM
-from sweep.messages import Note, Observer, Progress, Started
+from sweep.driver.session import run
+from sweep.executors.connection import CLUSTER_FILE
+from sweep.executors.tasks import PLATFORM
+from sweep.messages import Observer, Progress, Retried, Started
 from sweep.settings import Settings
 from sweep.store.store import Store
 from tests.sweep.cluster.hosts import MARK, end_host
@@ -118,7 +119,7 @@ class Watch(Observer):
             case Progress(epoch) if epoch >= 2 and not self.gone:
                 self.gone = True
                 take_away(HEAD[:-1] + "1")
-            case Note(text):
+            case Retried(text):
                 self.notes.append(text)
 
 

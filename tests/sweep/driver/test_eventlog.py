@@ -5,8 +5,8 @@ import json
 from typer.testing import CliRunner
 
 from sweep.cli.main import app
-from sweep.driver.driver import run
-from sweep.driver.eventlog import LEVEL, Watch, logged, workers
+from sweep.driver.eventlog import LEVEL, EventLog, logged, workers
+from sweep.driver.session import run
 from sweep.messages import Observer
 from sweep.settings import Settings
 from sweep.store.store import Store
@@ -21,7 +21,7 @@ def test_every_event_is_a_line_with_a_level(tmp_path, monkeypatch):
     store = Store(str(tmp_path / "r"))
     monkeypatch.setenv(LEVEL, "debug")
     with logged(store):
-        run(small_spec(), store, Settings(executor="inline"), Watch(store, Observer()))
+        run(small_spec(), store, Settings(executor="inline"), EventLog(store, Observer()))
     told = events(tmp_path / "r")
     assert [e["event"] for e in told].count("finished") == 4
     assert [e["event"] for e in told].count("epoch") == 4 * 3
@@ -49,7 +49,7 @@ def test_who_is_at_work_is_seen_from_outside(tmp_path, monkeypatch):
         def message(self, shard, message):
             seen.append(CliRunner().invoke(app, ["top", "--root", str(root)]).output)
 
-    run(small_spec(variants="base", seeds="0:4"), store, Settings(executor="inline"), Watch(store, Look()))
+    run(small_spec(variants="base", seeds="0:4"), store, Settings(executor="inline"), EventLog(store, Look()))
     assert "base,epochs=3[0:4]" in seen[1]
     assert "3/3" in seen[-2]
     assert "no shard is under way" in seen[-1]

@@ -9,8 +9,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from sweep.driver.driver import run
-from sweep.messages import Failed, Note, Observer
+from sweep.driver.session import run
+from sweep.messages import Failed, Observer, Retried
 from sweep.settings import Settings
 from sweep.store.store import Store
 from tests.sweep.small import assert_same_rows, hear_interrupts, rows, run_inline, small_spec
@@ -75,7 +75,7 @@ def test_a_worker_is_killed_and_its_shard_goes_on_from_its_checkpoint(folder):
     ray_workers(driver)[0].kill()
     _, text = driver.communicate(timeout=300)
     assert driver.returncode == 0, text
-    assert "WorkerCrashedError: tried again" in text
+    assert "WorkerCrashedError: next attempt" in text
     assert_same_rows(rows(folder / "worker"), rows(folder / "undisturbed"))
 
 
@@ -113,7 +113,7 @@ def test_a_shard_that_fails_does_not_stop_the_others(tmp_path):
     outcome = run(broken, store, Settings(workers=2), Watch())
     assert len(outcome.failed) == 2
     assert sorted(store.failures().values()) == sorted(s.title for s in outcome.failed)
-    assert (seen.count(Note), seen.count(Failed)) == (2, 2)
+    assert (seen.count(Retried), seen.count(Failed)) == (2, 2)
     assert run(spec, store, Settings(workers=1)).runs_trained == 4
     assert not store.failures()
 

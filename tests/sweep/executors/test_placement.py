@@ -1,4 +1,4 @@
-"""Which device shards go to, and how their seeds are cut for it: laws over nodes as plain data."""
+"""Placement of shards on devices, and their widths: properties over nodes as plain data."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from model.engines import CPU_WIDTH, block_width
 from model.variants import variant
-from sweep.executors.placement import Fleet, Node, bite, join, merged, to_come
+from sweep.executors.placement import Fleet, Node, capacity_to_come, join, joined, split_tail
 from sweep.spec.plan import plan
 from sweep.spec.seeds import SeedRanges
 from sweep.spec.shard import Cell, Shard
@@ -28,30 +28,30 @@ def seeds(shards):
     return sorted((s.cell.variant.name, seed) for s in shards for seed in s.seeds)
 
 
-def test_auto_takes_the_fastest_kind_that_is_there_or_may_come():
-    assert Fleet([HEAD]).device == "cpu"
-    assert Fleet([HEAD, CPU]).device == "cpu"
-    assert Fleet([HEAD, CPU, GPU]).device == "gpu"
-    assert Fleet([CPU, GPU, TPU]).device == "tpu"
-    assert Fleet([HEAD], {"CPU": 64, "GPU": 2}).device == "gpu"
-    assert Fleet([HEAD, GPU], {"TPU": 8.0}).device == "tpu"
+def test_auto_selects_the_fastest_kind_that_exists_or_may_be_added():
+    assert Fleet([HEAD]).main_device == "cpu"
+    assert Fleet([HEAD, CPU]).main_device == "cpu"
+    assert Fleet([HEAD, CPU, GPU]).main_device == "gpu"
+    assert Fleet([CPU, GPU, TPU]).main_device == "tpu"
+    assert Fleet([HEAD], {"CPU": 64, "GPU": 2}).main_device == "gpu"
+    assert Fleet([HEAD, GPU], {"TPU": 8.0}).main_device == "tpu"
 
 
-def test_what_may_come_is_read_from_the_cluster_file():
+def test_the_capacity_to_come_is_read_from_the_cluster_file():
     config = yaml.safe_load((Path(__file__).parents[3] / "cluster.yaml").read_text())
-    assert to_come(config)["TPU"] == 4 * 8 + 2 * 8
-    assert Fleet([HEAD], to_come(config)).device == "tpu"
+    assert capacity_to_come(config)["TPU"] == 4 * 8 + 2 * 8
+    assert Fleet([HEAD], capacity_to_come(config)).main_device == "tpu"
     for name in config["available_node_types"]:
         if name.startswith("tpu"):
             config["available_node_types"][name]["max_workers"] = 0
-    assert Fleet([HEAD], to_come(config)).device == "gpu"
+    assert Fleet([HEAD], capacity_to_come(config)).main_device == "gpu"
 
 
 def test_one_chip_one_card_or_one_core_a_shard_and_no_core_beside_a_chip():
     fleet = Fleet([HEAD, CPU, GPU, TPU])
     assert [fleet.slots(d) for d in ("tpu", "gpu", "cpu")] == [8, 1, 16]
-    assert [node.id for node in fleet.helpers("tpu")] == ["gpu", "cpu"]
-    assert not Fleet([HEAD, TPU]).helpers("tpu")
+    assert [node.id for node in fleet.secondary_nodes("tpu")] == ["gpu", "cpu"]
+    assert not Fleet([HEAD, TPU]).secondary_nodes("tpu")
 
 
 def test_width_follows_the_memory_of_the_smallest_device_of_a_kind():
@@ -75,20 +75,20 @@ def test_joining_keeps_every_seed_and_every_begun_shard(stop, width, devices, da
     begun = set(data.draw(st.lists(st.sampled_from(shards), max_size=3)))
     left = list(shards)
     for group in join(shards, width, devices, begun):
-        assert len(merged(group).seeds) <= max(width, CPU_WIDTH)
+        assert len(joined(group).seeds) <= max(width, CPU_WIDTH)
         assert not begun & set(group)
-        left = [s for s in left if s not in group] + [merged(group)]
+        left = [s for s in left if s not in group] + [joined(group)]
     assert seeds(left) == seeds(shards)
     assert len(left) >= min(devices, len(shards)) or devices > len(shards)
 
 
 def test_a_whole_variant_is_one_shard_where_it_fits():
-    assert [len(merged(g).seeds) for g in join(shards_of(64), 256, 1, ())] == [64, 64]
+    assert [len(joined(g).seeds) for g in join(shards_of(64), 256, 1, ())] == [64, 64]
 
 
 @given(st.integers(1, 300), st.integers(1, 64))
-def test_a_bite_is_off_the_end_and_nothing_is_lost(count, width):
+def test_a_tail_is_split_off_the_end_and_no_seed_is_lost(count, width):
     shard = Shard(CELLS[0], range(10, 10 + count))
-    parts = bite(shard, width)
+    parts = split_tail(shard, width)
     assert [seed for part in parts for seed in part.seeds] == list(shard.seeds)
     assert len(parts[-1].seeds) == min(count, width)

@@ -1,4 +1,6 @@
-"""Retries by class of fault, and a shard that fails by its own fault: kept, named, and not in the others' way."""
+"""Retries by class of fault; a shard that raises an error is recorded and does not stop the others."""
+
+from contextlib import contextmanager
 
 import pytest
 from ray.exceptions import NodeDiedError, OutOfMemoryError, RayTaskError, WorkerCrashedError
@@ -6,10 +8,10 @@ from typer.testing import CliRunner
 
 from model.variants import variant
 from sweep.cli.main import app
-from sweep.driver import driver
-from sweep.executors.ray import _fault
-from sweep.executors.retry import CRASH_RETRIES, LONGEST_PAUSE, Attempt, after
-from sweep.messages import Failed, Note, Repartitioned
+from sweep.driver import session
+from sweep.executors.faults import fault_of
+from sweep.executors.retry import MAX_DELAY, MAX_LOSSES, Attempt, after_fault
+from sweep.messages import Failed, Repartitioned, Retried
 from sweep.spec.shard import Cell, Shard
 from sweep.store.store import Store
 from tests.simulation import workers
@@ -28,12 +30,12 @@ def task_error(cause):
         (task_error(MemoryError()), "memory"),
         (task_error(RuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 9 GiB")), "memory"),
         (WorkerCrashedError(), "lost"),
-        (NodeDiedError("gone"), "lost"),
-        (task_error(ValueError("no such engine")), "own"),
+        (NodeDiedError("ended"), "lost"),
+        (task_error(ValueError("no such engine")), "error"),
     ],
 )
 def test_classes_of_faults(error, fault):
-    assert _fault(error) == fault
+    assert fault_of(error) == fault
 
 
 def test_out_of_memory_halves_the_block_down_to_one_seed():
@@ -43,7 +45,7 @@ def test_out_of_memory_halves_the_block_down_to_one_seed():
         if len(attempt.shard.seeds) == 1:
             seen += attempt.shard.seeds
             continue
-        halves, message = after("memory", "OutOfMemoryError", "", attempt, 5.0)
+        halves, message = after_fault("memory", "OutOfMemoryError", "", attempt, 5.0)
         added = tuple(half.shard for half in halves)
         assert message == Repartitioned((attempt.shard,), added, "memory")
         assert all(half.not_before == 5.0 for half in halves)
@@ -51,31 +53,38 @@ def test_out_of_memory_halves_the_block_down_to_one_seed():
     assert sorted(seen) == list(SHARD.seeds)
 
 
-@pytest.mark.parametrize(("fault", "tries"), [("lost", CRASH_RETRIES), ("own", 1)])
-def test_a_shard_is_tried_again_and_in_the_end_given_up(fault, tries):
-    attempt, pauses = Attempt(SHARD), []
+@pytest.mark.parametrize(("fault", "tries"), [("lost", MAX_LOSSES), ("error", 1)])
+def test_a_shard_is_retried_a_limited_number_of_times(fault, tries):
+    attempt, delays = Attempt(SHARD), []
     for _ in range(tries):
-        again, told = after(fault, "WorkerCrashedError", "Traceback …", attempt, 100.0)
+        again, message = after_fault(fault, "WorkerCrashedError", "Traceback …", attempt, 100.0)
         assert again == [attempt]
-        assert isinstance(told, Note)
-        pauses.append(attempt.not_before - 100.0 if fault == "lost" else 0.0)
-    assert pauses == sorted(pauses)
-    assert pauses[-1] <= LONGEST_PAUSE
-    assert after(fault, "WorkerCrashedError", "Traceback …", attempt, 100.0) == ([], Failed("Traceback …"))
+        assert isinstance(message, Retried)
+        delays.append(attempt.not_before - 100.0 if fault == "lost" else 0.0)
+    assert delays == sorted(delays)
+    assert delays[-1] <= MAX_DELAY
+    assert after_fault(fault, "WorkerCrashedError", "Traceback …", attempt, 100.0) == (
+        [],
+        Failed("Traceback …"),
+    )
 
 
 def test_a_failed_shard_has_a_log_an_exit_code_and_a_place_in_status(tmp_path, monkeypatch):
-    """The others go on; the next run tries it again, and its log goes when it has finished."""
+    """The others continue; the next run tries it again, and deletes its log once it has finished."""
     broken = True
 
-    def execute(digits, engine, settings, shards, resume_from):
+    @contextmanager
+    def executor(settings):
+        yield execute
+
+    def execute(shards, datasets, engine, load_checkpoint):
         for shard in shards:
             if broken and shard.seeds.start == 0:
                 yield shard, Failed("Traceback\nValueError: what went wrong")
             else:
                 yield from ((shard, message) for message in workers.train(shard, None, lambda: False))
 
-    monkeypatch.setattr(driver, "_execute", execute)
+    monkeypatch.setattr(session, "executor", executor)
     path, root = tmp_path / "spec.yaml", str(tmp_path / "results")
     path.write_text(
         "variants: base\nseeds: 0:4\nset: {epochs: 3}\nshard_width: 2\n"

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from sweep.errors import SpecError, StoreError
-from sweep.executors import ray as scheduler
+from sweep.executors.connection import connect
 from sweep.spec.read import read_spec
 from sweep.spec.spec import parse
 from sweep.store.records import recorded_sweeps
@@ -68,7 +68,7 @@ def test_a_recorded_sweep_cannot_name_folders_outside_the_root(tmp_path, digest)
         recorded_sweeps(Store(str(root)))
 
 
-def test_names_of_checkpoints_are_not_believed(tmp_path):
+def test_names_of_checkpoints_are_not_trusted(tmp_path):
     root = Path(shutil.copytree(VERSION_1, tmp_path / "results"))
     folder = root / "checkpoints" / "base,epochs-3-29dce30b" / "mnist5k-dddddddd"
     folder.mkdir(parents=True, exist_ok=True)
@@ -81,13 +81,10 @@ def test_names_of_checkpoints_are_not_believed(tmp_path):
     assert [shard.seeds for shard in missing(spec, Store(str(root)), datasets)] == [range(4, 6)]
 
 
-def test_the_sweeps_own_ray_listens_on_the_loopback_alone():
-    scheduler.connect(None, 1)
-    try:
+def test_a_local_ray_listens_on_the_loopback_interface_only():
+    with connect(None, 1):
         this = psutil.Process()
         sockets = [s for p in (this, *this.children(recursive=True)) for s in p.net_connections("inet")]
-        heard = [ipaddress.ip_address(s.laddr.ip) for s in sockets if s.status == psutil.CONN_LISTEN]
-        assert len(heard) > 3
-        assert all((getattr(a, "ipv4_mapped", None) or a).is_loopback for a in heard), heard
-    finally:
-        scheduler.disconnect()
+        listening = [ipaddress.ip_address(s.laddr.ip) for s in sockets if s.status == psutil.CONN_LISTEN]
+        assert len(listening) > 3
+        assert all((getattr(a, "ipv4_mapped", None) or a).is_loopback for a in listening), listening

@@ -9,7 +9,7 @@ from data import load
 from data.options import DatasetOptions
 from model.engines import vmap
 from model.variants import variant
-from sweep.messages import Digits, Finished, Progress, Started
+from sweep.messages import Finished, Progress, Started
 from sweep.spec.shard import Cell, Shard
 from sweep.worker import checkpoint
 from sweep.worker.worker import run_shard
@@ -17,9 +17,8 @@ from tests.sweep.small import assert_same_rows, rows, run_inline, small_spec
 
 
 @pytest.fixture(scope="module")
-def digits():
-    d = load(DatasetOptions("mnist5k", n_train=120, n_test=60))
-    return Digits(d.train.images, d.train.labels, d.test.images, d.test.labels, d.description)
+def dataset():
+    return load(DatasetOptions("mnist5k", n_train=120, n_test=60))
 
 
 def shard_of(seeds=range(3), **overrides):
@@ -32,8 +31,8 @@ def finished(messages):
     return last
 
 
-def test_a_shard_tells_its_story_in_order(digits):
-    messages = list(run_shard(shard_of(), digits, "auto", checkpoint_seconds=0))
+def test_a_shard_yields_its_messages_in_order(dataset):
+    messages = list(run_shard(shard_of(), dataset, "auto", checkpoint_seconds=0))
     assert [type(m) for m in messages] == [Started, Progress, Progress, Progress, Finished]
     assert [m.epoch for m in messages[1:4]] == [1, 2, 3]
     assert [m.checkpoint is not None for m in messages[1:4]] == [True, True, False]
@@ -42,11 +41,11 @@ def test_a_shard_tells_its_story_in_order(digits):
 
 
 @pytest.mark.parametrize("name", ["base", "dropout"])
-def test_resumed_equals_uninterrupted_bit_for_bit(digits, name):
+def test_resumed_equals_uninterrupted_bit_for_bit(dataset, name):
     shard = Shard(Cell(variant(name, epochs=3), "mnist5k", "d" * 64), range(3))
-    whole = list(run_shard(shard, digits, "auto", checkpoint_seconds=0))
+    whole = list(run_shard(shard, dataset, "auto", checkpoint_seconds=0))
     for message in whole[1:3]:
-        resumed = list(run_shard(shard, digits, "auto", resume_from=message.checkpoint))
+        resumed = list(run_shard(shard, dataset, "auto", resume_from=message.checkpoint))
         assert resumed[0].epoch == message.epoch
         assert finished(resumed).epochs.equals(finished(whole).epochs)
         assert finished(resumed).labels.equals(finished(whole).labels)
@@ -54,11 +53,11 @@ def test_resumed_equals_uninterrupted_bit_for_bit(digits, name):
 
 @settings(max_examples=30, deadline=None)
 @given(data=st.data())
-def test_a_damaged_checkpoint_is_never_believed(digits, data):
+def test_a_damaged_checkpoint_is_never_used(dataset, data):
     shard = shard_of(epochs=2, shift=0, dropout=0)
     fresh = vmap.init(shard.cell.variant, np.array(shard.seeds, np.uint32))
     whole = next(
-        m for m in run_shard(shard, digits, "auto", checkpoint_seconds=0) if isinstance(m, Progress)
+        m for m in run_shard(shard, dataset, "auto", checkpoint_seconds=0) if isinstance(m, Progress)
     ).checkpoint
     place = data.draw(st.integers(0, len(whole) - 1))
     if data.draw(st.booleans()):
@@ -74,12 +73,12 @@ def test_a_damaged_checkpoint_is_never_believed(digits, data):
         assert loaded.epoch == intact.epoch
 
 
-def test_a_diverged_replica_is_a_result(digits):
+def test_a_diverged_replica_is_a_result(dataset):
     wild = Shard(
         Cell(variant("softmax", activation="relu", epochs=2, learning_rate=1e6), "mnist5k", "d" * 64),
         range(2),
     )
-    table = finished(run_shard(wild, digits, "auto"))
+    table = finished(run_shard(wild, dataset, "auto"))
     frame = table.epochs.to_pandas()
     assert (frame["status"] == "diverged").all()
     assert frame[["test_misses", "test_loss", "test_error", "train_misses"]].isna().all(axis=None)

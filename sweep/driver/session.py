@@ -1,0 +1,93 @@
+"""Run one sweep: load the data, start the executor, lock the root, train what is missing."""
+
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+
+from data import DatasetOptions, load
+from data.dataset import Dataset
+from model.numerics import configure
+from sweep.driver.driver import Outcome, count, missing, train
+from sweep.errors import StoreError
+from sweep.executors.choose import executor
+from sweep.messages import Observer
+from sweep.settings import Settings
+from sweep.spec.spec import SweepSpec, dataset_label
+from sweep.store import lease
+from sweep.store.records import Datasets, recorded_datasets
+from sweep.store.store import Store
+
+
+def run(spec: SweepSpec, store: Store, settings: Settings, observer: Observer | None = None) -> Outcome:
+    """Train the runs of a spec that the store lacks. Run, resume, retry and extend are this one operation.
+
+    Args:
+      spec: variants, seeds and data set.
+      store: where the results are written; created if missing.
+      settings: how to run.
+      observer: receives progress events.
+
+    Returns:
+      The shards that were planned, finished and failed.
+
+    Raises:
+      StoreError: the root cannot be used or written, or another driver holds it.
+      data.DataUnavailable: a data set is neither on this machine nor downloadable.
+      ConnectionError: Ray does not start or does not answer, or a process of the local Ray ended.
+      KeyboardInterrupt: passed on; finished shards and the last checkpoints are stored.
+    """
+    observer = observer or Observer()
+    recorded = recorded_datasets(store, spec) if store.exists else {}
+    if store.exists:
+        store.completed()  # fail on corrupt files before anything is written
+    if recorded and not missing(spec, store, recorded):
+        observer.begin([], count(spec))
+        return Outcome()
+    with _loading(spec, recorded, settings.manual_dir) as loading:
+        if settings.executor == "ray":
+            observer.phase(f"connecting to {settings.address}" if settings.address else "starting Ray")
+        with executor(settings) as execute:
+            loaded = loading.result()
+            store.open_for_writing()
+            by_digest = {dataset.digest: dataset for dataset in loaded.values()}
+            records = {
+                options.key: {"digest": dataset.digest, "name": dataset_label(options)}
+                for options, dataset in loaded.items()
+            }
+            with lease.hold(store) as check:
+                return train(
+                    spec,
+                    store,
+                    records,
+                    lambda shards, load: execute(shards, by_digest, spec.engine, load),
+                    observer,
+                    check,
+                )
+
+
+@contextmanager
+def _loading(
+    spec: SweepSpec, recorded: Datasets, manual_dir: str | None
+) -> Iterator[Future[dict[DatasetOptions, Dataset]]]:
+    """Load the data sets of a spec in a second thread, while the block runs."""
+    configure(platform="cpu")  # the driver never opens an accelerator
+    with ThreadPoolExecutor(1) as pool:
+        yield pool.submit(_load_datasets, spec, recorded, manual_dir)
+
+
+def _load_datasets(
+    spec: SweepSpec, recorded: Datasets, manual_dir: str | None
+) -> dict[DatasetOptions, Dataset]:
+    """The data sets of a spec; the same arrays as those on which the sweep was run before."""
+    loaded: dict[DatasetOptions, Dataset] = {}
+    for _, options in spec.cells():
+        if options in loaded:
+            continue
+        dataset = loaded[options] = load(options, manual_dir)
+        before = recorded.get(options.key, {}).get("digest", dataset.digest)
+        if before != dataset.digest:
+            raise StoreError(
+                f"{dataset_label(options)}: the arrays prepared here (digest {dataset.digest[:8]}) differ from those "
+                f"with which this sweep began ({before[:8]}): finish it where it began, or choose another --root"
+            )
+    return loaded

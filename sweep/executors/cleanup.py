@@ -1,0 +1,53 @@
+"""Remove the processes and the folder of a local Ray, whatever way its driver ended. Standard library only.
+
+    python cleanup.py FOLDER
+
+Waits until standard input closes, which happens when the driver closes it, exits or is killed. A killed driver takes
+Ray's servers with it, but two of Ray's agents would stay for a minute, and the folder for good.
+"""
+
+import os
+import shutil
+import signal
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+SECONDS = 5.0  # for which new processes are looked for
+
+
+def main() -> None:
+    """Wait for the end of the driver, then clean up."""
+    folder, driver = Path(sys.argv[1]), os.getppid()
+    sys.stdin.read()
+    kill_processes(folder, keep=driver)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def kill_processes(folder: Path, keep: int) -> None:
+    """Kill every process that has a file below the folder open, except this one and `keep`."""
+    end = time.monotonic() + SECONDS
+    while (found := processes(folder) - {keep, os.getpid()}) and time.monotonic() < end:
+        for pid in found:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.05)
+
+
+def processes(folder: Path) -> set[int]:
+    """IDs of this user's processes that have a file below a folder open. Empty without /proc.
+
+    Every process of a local Ray writes its log there. Titles and environments do not identify them: Ray overwrites
+    both.
+    """
+    found = set()
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # another user's process, or one that has just ended
+            if any(os.readlink(file).startswith(f"{folder}/") for file in (process / "fd").iterdir()):
+                found.add(int(process.name))
+    return found
+
+
+if __name__ == "__main__":
+    main()

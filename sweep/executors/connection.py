@@ -1,0 +1,188 @@
+"""Connect to Ray: to a cluster, or to a Ray of this process's own on this machine."""
+
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import ray
+import yaml
+from ray._private import ray_constants, services, worker
+from ray._private.node import Node as RayNode
+from ray._private.parameter import RayParams
+
+from sweep.errors import one_line
+from sweep.executors import cleanup
+from sweep.executors.placement import Fleet, Node, capacity_to_come
+
+CLUSTER_FILE = "LECUN1989_CLUSTER_FILE"  # environment of a driver: the file that its cluster was started with
+OBJECT_STORE_BYTES = 256 * 2**20
+CONNECT_SECONDS = 5.0
+ANSWER_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Connection:
+    """A connection to Ray.
+
+    Attributes:
+      server: the processes of a local Ray; None for a cluster, which may grow.
+    """
+
+    server: RayNode | None
+
+    def fleet(self) -> Fleet:
+        """Nodes that are alive, and the most that the autoscaler may add.
+
+        Ray has no interface for the latter. `ray up` leaves its file on the head, where drivers run.
+        """
+        nodes = [Node(n["NodeID"], n["Resources"]) for n in ray.nodes() if n["Alive"]]
+        if self.server:
+            return Fleet(nodes)
+        file = Path(os.environ.get(CLUSTER_FILE, "~/ray_bootstrap_config.yaml")).expanduser()
+        return Fleet(nodes, capacity_to_come(yaml.safe_load(file.read_text())) if file.is_file() else {})
+
+    def check(self) -> None:
+        """Raise an error if a process of the local Ray has ended.
+
+        Raises:
+          ConnectionError: which process.
+        """
+        ended = [name for name, _ in self.server.dead_processes()] if self.server else []
+        if ended:
+            raise ConnectionError(f"a process of the local Ray ended unexpectedly: {', '.join(ended)}")
+
+
+@contextmanager
+def connect(address: str | None, workers: int | None) -> Iterator[Connection]:
+    """Join a cluster, or start Ray on this machine if there is no address.
+
+    Args:
+      address: "auto", "host:port" or "ray://host:port".
+      workers: cores to use on this machine; None for all. Only without an address.
+
+    Raises:
+      ConnectionError: no cluster answers at the address, or Ray does not start.
+    """
+    with _cluster(address) if address else _local_ray(workers) as connection:
+        yield connection
+
+
+@contextmanager
+def _cluster(address: str) -> Iterator[Connection]:
+    try:
+        _check_answers(address)
+        _init(address)
+    except Exception as error:  # Ray raises Exception, ConnectionError, RuntimeError, ValueError …
+        message = f"the Ray cluster at {address} does not answer: {one_line(error)}"
+        raise ConnectionError(message) from None
+    try:
+        yield Connection(None)
+    finally:
+        ray.shutdown()
+
+
+def _check_answers(address: str) -> None:
+    """Raise an error if no Ray cluster answers within 15 s. Ray itself would print warnings for ten minutes."""
+    scheme, separator, place = address.rpartition("://")
+    found = place if separator else services.canonicalize_bootstrap_address_or_die(address)
+    host, _, port = found.rpartition(":")
+    socket.create_connection((host.strip("[]"), int(port)), CONNECT_SECONDS).close()
+    if scheme:
+        return
+    # Only Ray's own client knows the protocol, and only the end of its process interrupts it.
+    probe = [sys.executable, "-c", f"from ray._raylet import GcsClient; GcsClient(address={found!r})"]
+    try:
+        subprocess.run(probe, capture_output=True, check=True, timeout=ANSWER_SECONDS)
+    except subprocess.SubprocessError:
+        raise ConnectionError(
+            "it is not a Ray cluster of this version, or it requires another token"
+        ) from None
+
+
+@contextmanager
+def _local_ray(workers: int | None) -> Iterator[Connection]:
+    folder = Path(tempfile.mkdtemp(prefix="sweep-ray-", dir=os.environ.get("RAY_TMPDIR")))
+    # In a session of its own: Ctrl-C at a terminal must not end it.
+    cleaner = subprocess.Popen(
+        [sys.executable, "-I", "-S", cleanup.__file__, str(folder)],
+        stdin=subprocess.PIPE,
+        start_new_session=True,
+    )
+    try:
+        try:
+            server = _start(workers, folder)
+        except Exception as error:
+            raise ConnectionError(f"Ray does not start on this machine: {one_line(error)}") from None
+        try:
+            yield Connection(server)
+        finally:
+            _stop(server, folder)
+    finally:
+        with suppress(BrokenPipeError):
+            cleaner.communicate()
+
+
+def _start(workers: int | None, folder: Path) -> RayNode:
+    with _loopback_only():
+        server = _Server(
+            RayParams(
+                num_cpus=workers,
+                object_store_memory=OBJECT_STORE_BYTES,
+                include_log_monitor=False,  # type: ignore[arg-type]  # a flag, annotated as text
+                no_monitor=True,
+                temp_dir=str(folder),
+            ),
+            head=True,
+            shutdown_at_exit=False,
+            spawn_reaper=True,
+        )
+        _init(server.address)
+    return server
+
+
+class _Server(RayNode):
+    """The processes of a Ray without dashboard, autoscaler and log monitor: a third of its start-up time."""
+
+    def start_api_server(self, **_: object) -> None:
+        """Start no dashboard."""
+
+
+def _stop(server: RayNode, folder: Path) -> None:
+    if not server.remaining_processes_alive():
+        cleanup.kill_processes(
+            folder, keep=os.getpid()
+        )  # else the others report raw logs, and wait for the dead one
+    ray.shutdown()
+    server.kill_all_processes(check_alive=False, allow_graceful=True)
+
+
+def _init(address: str) -> None:
+    """Connect this process. Ray's handler of SIGTERM, which ends a process at once, is replaced by the one before."""
+    on_sigterm = signal.getsignal(signal.SIGTERM)
+    # Else the last lines of a dead raylet's log are printed, whatever `log_to_driver` says.
+    worker.print_to_stdstream = lambda *_, **__: None
+    ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False)
+    signal.signal(signal.SIGTERM, on_sigterm)
+
+
+@contextmanager
+def _loopback_only() -> Iterator[None]:
+    """While a local Ray starts, let it listen on the loopback interface only.
+
+    This is Ray's default on macOS and Windows. On Linux it listens on every interface, and an explicit address
+    "127.0.0.1" is replaced by a reachable one, so the constant behind the default is changed.
+    """
+    before = ray_constants.ENABLE_RAY_CLUSTER
+    ray_constants.ENABLE_RAY_CLUSTER = False
+    try:
+        yield
+    finally:
+        ray_constants.ENABLE_RAY_CLUSTER = before

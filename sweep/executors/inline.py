@@ -1,0 +1,36 @@
+"""Train shards one after the other in this process, for tests and debugging. Errors propagate to the caller."""
+
+from collections.abc import Mapping
+
+from data.dataset import Dataset
+from model.numerics import configure
+from sweep.messages import Events, LoadCheckpoint
+from sweep.spec.shard import Shard
+
+
+def run_inline(
+    shards: list[Shard],
+    datasets: Mapping[str, Dataset],
+    engine: str,
+    checkpoint_seconds: float,
+    load_checkpoint: LoadCheckpoint,
+) -> Events:
+    """Train shards on one CPU core.
+
+    Args:
+      shards: in the order in which they are trained.
+      datasets: by digest.
+      engine: name, or "auto".
+      checkpoint_seconds: minimum time between two checkpoints of a shard.
+      load_checkpoint: loads the last checkpoint of a shard.
+
+    Yields:
+      The messages of `sweep.worker.worker.run_shard`.
+    """
+    configure(platform="cpu", threads=1)
+    from sweep.worker.worker import run_shard  # imports JAX
+
+    for shard in shards:
+        dataset = datasets[shard.cell.dataset_digest]
+        for message in run_shard(shard, dataset, engine, load_checkpoint(shard), checkpoint_seconds):
+            yield shard, message

@@ -1,0 +1,61 @@
+"""The Ray task that trains one shard, as it runs in a worker process."""
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import ray
+
+from data.dataset import Dataset
+from model.engines import Platform
+from model.numerics import configure
+from sweep.executors import native
+from sweep.messages import Message
+from sweep.spec.shard import Shard
+
+PLATFORM = "LECUN1989_PLATFORM"  # environment of a node, for tests: what JAX opens in place of an accelerator
+JAX_PLATFORM: dict[Platform, str] = {"cpu": "cpu", "gpu": "cuda", "tpu": "tpu"}
+RESOURCES: dict[Platform, dict[str, Any]] = {
+    "cpu": {},
+    "gpu": {"num_gpus": 1},
+    "tpu": {"resources": {"TPU": 1}},
+}
+_ONE_CHIP = {
+    "TPU_CHIPS_PER_PROCESS_BOUNDS": "1,1,1",
+    "TPU_PROCESS_BOUNDS": "1,1,1",
+    "ALLOW_MULTIPLE_LIBTPU_LOAD": "true",
+}
+
+
+def _train(
+    shard: Shard,
+    dataset: Dataset,
+    engine: str,
+    device: Platform,
+    checkpoint_seconds: float,
+    checkpoint: bytes | None,
+) -> Iterator[Message]:
+    """Set up this process for one device and train a shard. Arguments as for `run_shard`."""
+    _set_up(device)
+    from sweep.worker.worker import run_shard  # imports JAX
+
+    yield from run_shard(shard, dataset, engine, checkpoint, checkpoint_seconds)
+
+
+def _set_up(device: Platform) -> None:
+    # Workers inherit the driver's JAX_PLATFORMS, which is "cpu". Naming one platform also prevents a silent fallback
+    # and the use of a device that the task was not given: CPU tasks see a GPU too.
+    platform = JAX_PLATFORM[device]
+    if device != "cpu":
+        platform = os.environ.get(PLATFORM, platform)
+    if device == "tpu":
+        os.environ.update(_ONE_CHIP)
+    configure(platform, threads=1)  # one core per shard: `num_cpus=1`
+    native.provide()
+
+
+_task = ray.remote(num_returns="streaming", max_retries=0, num_cpus=1)
+_task_once = ray.remote(num_returns="streaming", max_retries=0, num_cpus=1, max_calls=1)
+train_on_cpu = _task(_train)
+# A process holds its accelerator until it ends. `max_calls` has an effect in the decorator only.
+train_on_accelerator = _task_once(_train)
