@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array
 
+from model.convolution import convolve
 from model.names import Init
 from model.variants import Variant
 
@@ -25,8 +26,8 @@ Initializer = Callable[..., Array]
 class Network(nn.Module):
     """Maps images [..., 16, 16] in [-1, 1] to outputs [..., 10].
 
-    The names and the order in which parameters are created are those of the notebook: Flax derives each
-    initial tensor's random key from them, and `sweep replay` reproduces the notebook to the digit.
+    The names of the parameters are those that Flax gave the notebook's layers. Flax derives each initial
+    tensor's random key from its name, and `sweep replay` reproduces the notebook to the digit.
     """
 
     variant: Variant
@@ -43,17 +44,20 @@ class Network(nn.Module):
         activation = {"tanh": jnp.tanh, "relu": nn.relu}[v.activation]
         conv_init, dense_init = _initializers(v.init)
 
-        def conv(planes: int) -> nn.Conv:
-            return nn.Conv(planes, (5, 5), strides=2, padding="VALID", use_bias=False, kernel_init=conv_init)
+        def kernel(name: str, inputs: int, outputs: int) -> Array:
+            return _Kernel((5, 5, inputs, outputs), conv_init, name=name)()
 
         # H1: 12 planes of 8×8; weights are shared over a plane, each unit has its own bias. 1,068 parameters.
-        x = conv(12)(_pad(images[..., None]))
+        x = convolve(_pad(images[..., None]), kernel("Conv_0", 1, 12))
         x = activation(x + self.param("bias1", nn.initializers.zeros, (8, 8, 12)))
 
         # H2: 12 planes of 4×4 in three groups of four, each reading eight of the twelve H1 planes. 2,592.
         x = _pad(x)
         groups = (x[..., 0:8], x[..., 4:12], jnp.concatenate((x[..., 0:4], x[..., 8:12]), axis=-1))
-        x = jnp.concatenate([conv(4)(group) for group in groups], axis=-1)
+        kernels = [kernel(f"Conv_{i}", 8, 4) for i in (1, 2, 3)]
+        by_group = jax.vmap(convolve, in_axes=(0, 0), out_axes=-2)
+        x = by_group(jnp.stack(groups), jnp.stack(kernels))  # [..., 4, 4, 3, 4]
+        x = x.reshape((*x.shape[:-2], 12))
         x = activation(x + self.param("bias2", nn.initializers.zeros, (4, 4, 12)))
         x = x.reshape((*x.shape[:-3], H2_OUTPUTS))
         if dropout_mask is not None:
@@ -69,8 +73,19 @@ class Network(nn.Module):
         return jnp.tanh(x) if v.output == "tanh" else x
 
 
+class _Kernel(nn.Module):
+    """The kernel of a convolution, in the place that `nn.Conv` gives it in the parameter tree."""
+
+    shape: tuple[int, ...]
+    initializer: Initializer
+
+    @nn.compact
+    def __call__(self) -> Array:
+        return self.param("kernel", self.initializer, self.shape)
+
+
 def outputs(variant: Variant, params: Params, images: Array, dropout_mask: Array | None = None) -> Array:
-    """The network's answer: images [..., 16, 16] to outputs [..., 10]. `dropout_mask`: see `Network`."""
+    """Apply the network: images [..., 16, 16] to outputs [..., 10]. `dropout_mask`: see `Network`."""
     return cast(Array, Network(variant).apply({"params": params}, images, dropout_mask))
 
 

@@ -1,6 +1,7 @@
 """`jax.vmap` of `model.training` over replicas: the reference implementation, on any device."""
 
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +12,8 @@ from model.engines.blocks import in_blocks
 from model.engines.initial import init
 from model.training import Evaluation, Params, ReplicaState
 from model.variants import Variant
+
+IMAGES_PER_STEP = 256  # of all replicas together in evaluation: bounds its memory
 
 __all__ = ["evaluate", "init", "train_epoch", "unsupported"]
 
@@ -36,9 +39,20 @@ def evaluate(variant: Variant, params: Params, images: np.ndarray, labels: np.nd
 
 @partial(jax.jit, static_argnums=0)
 def _train_epoch(variant: Variant, states: ReplicaState, *digits: jax.Array) -> ReplicaState:
-    return jax.vmap(lambda state: training.train_epoch(variant, state, *digits))(states)
+    program = jax.vmap(lambda state: training.train_epoch(variant, state, *digits), in_axes=-1, out_axes=-1)
+    return _replicas_first(program(_replicas_last(states)))
 
 
 @partial(jax.jit, static_argnums=0)
-def _evaluate(variant: Variant, params: Params, *digits: jax.Array) -> Evaluation:
-    return jax.vmap(lambda replica: training.evaluate(variant, replica, *digits))(params)
+def _evaluate(variant: Variant, params: Params, images: jax.Array, labels: jax.Array) -> Evaluation:
+    batch = max(1, IMAGES_PER_STEP // len(params["bias4"]))
+    program = jax.vmap(lambda p: training.evaluate(variant, p, images, labels, batch), -1, -1)
+    return _replicas_first(program(_replicas_last(params)))
+
+
+def _replicas_last(tree: Any) -> Any:
+    return jax.tree.map(lambda leaf: jnp.moveaxis(leaf, 0, -1), tree)
+
+
+def _replicas_first(tree: Any) -> Any:
+    return jax.tree.map(lambda leaf: jnp.moveaxis(leaf, -1, 0), tree)

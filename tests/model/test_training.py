@@ -141,16 +141,16 @@ def test_an_epoch_is_its_updates_in_order(digits: Any) -> None:
 @pytest.mark.parametrize("name", ["base", "dropout"])
 def test_evaluation_counts_misses_and_means_losses(name: str, digits: Any) -> None:
     """Over more digits than one batch of evaluation, without shift or dropping."""
-    v, n = variant(name), training.EVALUATION_BATCH + 4
+    v, batch, n = variant(name), 8, 20
     images, labels = digits[0][:n], digits[1][:n]
     params = a_replica(v, 0.1).params
-    score = jax.jit(training.evaluate, static_argnums=0)(v, params, images, labels)
+    evaluate = jax.jit(training.evaluate, static_argnums=(0, 4))
+    score = evaluate(v, params, images, labels, batch)
     few = [0, 1, n - 1]
     outputs = [float64.outputs(v, params, images[i]) for i in few]
     assert score.predictions[np.array(few)].tolist() == [int(o.argmax()) for o in outputs]
     assert score.misses == (np.asarray(score.predictions) != labels).sum()
-    every = jax.jit(training.evaluate, static_argnums=0)
-    single = [float(every(v, params, images[i : i + 1], labels[i : i + 1]).loss) for i in few]
+    single = [float(evaluate(v, params, images[i : i + 1], labels[i : i + 1], batch).loss) for i in few]
     np.testing.assert_allclose(
         single, [float64.loss(v, o, int(labels[i])) for o, i in zip(outputs, few, strict=True)], rtol=1e-5
     )
