@@ -62,6 +62,27 @@ def learning_rates(variant: Variant, epoch: int, n: int) -> np.ndarray:
     return (start + (end - start) * done).astype(np.float32)
 
 
+def updates_done(state: optax.OptState) -> int:
+    """Updates that AdamW replicas have done. state: leaves [R, …].
+
+    Raises:
+      ValueError: not all have done the same number.
+    """
+    updates = np.unique(np.asarray(optax.tree.get(state, "count")))
+    if len(updates) > 1:
+        raise ValueError(
+            f"replicas have done {updates[0]} to {updates[-1]} updates: all must have done the same number"
+        )
+    return int(updates[0])
+
+
+def bias_corrections(done: int, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Factors of AdamW's two moments in the n updates after the first `done`, each [n] float32, as Optax's."""
+    updates = jnp.arange(done + 1, done + n + 1, dtype=jnp.int32)
+    mean, square = (optax.tree.bias_correction(jnp.ones(n), decay, updates) for decay in (0.9, 0.999))
+    return np.asarray(mean), np.asarray(square)
+
+
 def init(variant: Variant, seed: Array) -> ReplicaState:
     """A fresh replica. seed: [] uint32. One seed has the same initial weights in all variants of a recipe."""
     params = Network(variant).init(stream_key(seed, "init"), jnp.zeros((16, 16)))["params"]

@@ -72,7 +72,6 @@ def compile_program(engine: str, name: str, chip: str, part: str, replicas: int)
     from model.engines.pallas.program import Program
     from model.engines.pallas.tiles import TILE
     from model.engines.pallas.tiles import replicas as block
-
     from model.variants import VARIANTS
 
     kernel = "train_epoch" if part == "training" else "evaluate"
@@ -87,11 +86,11 @@ def compile_program(engine: str, name: str, chip: str, part: str, replicas: int)
 
 def _pallas(name: str, part: str, replicas: int, shape: Any) -> Any:
     import jax
+
     from model.engines.pallas import kernels
     from model.engines.pallas.program import Program
     from model.engines.pallas.tiles import PARAMETER_TILES, TILE
     from model.engines.pallas.tiles import replicas as block
-
     from model.variants import VARIANTS
 
     padded = -(-(TRAIN if part == "training" else TEST) // kernels.CHUNK) * kernels.CHUNK

@@ -80,6 +80,7 @@ class EngineInfo:
 
 
 CPU_WIDTH = 16  # replicas: one vector register of each, and short intervals between checkpoints
+PALLAS_WIDTH = 512  # replicas: one register of a TPU's vector unit holds two numbers of each
 _REPLICA_BYTES = 16 * 2**20  # accelerator memory per replica in `vmap`: state, outputs, temporaries
 
 
@@ -97,6 +98,7 @@ def block_width(memory: int) -> int:
 # In order of preference: "auto" selects the first engine that lists the platform and supports the variant.
 ENGINES: dict[str, EngineInfo] = {
     "lanes": EngineInfo("C++ for CPUs, replicas in SIMD lanes", ("cpu",), lambda memory: CPU_WIDTH),
+    "pallas": EngineInfo("Pallas for TPUs, weights in vector memory", ("tpu",), lambda memory: PALLAS_WIDTH),
     "vmap": EngineInfo("jax.vmap, any device, reference implementation", ("cpu", "gpu", "tpu"), block_width),
 }
 

@@ -25,7 +25,11 @@ from tests.model.replicas import fresh
 needs_lanes = pytest.mark.skipif(lanes.unsupported() is not None, reason=str(lanes.unsupported()))
 ALL = [(name, recipe) for name in VARIANTS for recipe in RECIPES]
 STEEP = 2.0**19  # a learning rate so large that what is left of a weight after an update is its gradient
-ENGINE_NAMES = [pytest.param(n, marks=needs_lanes) if n == "lanes" else n for n in ENGINES]
+ENGINE_MARKS: dict[str, Any] = {
+    "lanes": needs_lanes,
+    "pallas": pytest.mark.slow,
+}  # pallas: see test_pallas.py
+ENGINE_NAMES = [pytest.param(n, marks=ENGINE_MARKS.get(n, ())) for n in ENGINES]
 
 
 @pytest.fixture(params=library.kernels() if lanes.unsupported() is None else [])

@@ -51,15 +51,11 @@ def train_epoch(
     adamw = variant.optimizer == "adamw"
     parameters = _rows(states.params, count)
     means = squares = mean_scale = square_scale = None
-    optimizer = states.optimizer
+    optimizer, done = states.optimizer, 0
     if adamw:
         means, squares = (_rows(optax.tree.get(optimizer, name), count) for name in ("mu", "nu"))
-        updates = np.unique(np.asarray(optax.tree.get(optimizer, "count")))
-        if len(updates) > 1:
-            raise ValueError(
-                f"replicas have done {updates[0]} to {updates[-1]} updates: all must have done the same number"
-            )
-        mean_scale, square_scale = _bias_corrections(int(updates[0]), n)
+        done = training.updates_done(optimizer)
+        mean_scale, square_scale = training.bias_corrections(done, n)
 
     examples = library.Examples(
         images=images,
@@ -80,9 +76,9 @@ def train_epoch(
     _call("train", byref(_hyperparams(variant)), byref(examples), byref(replicas), threads())
 
     if means is not None and squares is not None:
-        done = np.full(count, updates[0] + n, np.int32)
+        updates = np.full(count, done + n, np.int32)
         moments = {"mu": _tree(means, template.params), "nu": _tree(squares, template.params)}
-        optimizer = optax.tree.set(optimizer, count=done, **moments)
+        optimizer = optax.tree.set(optimizer, count=updates, **moments)
     return ReplicaState(states.seed, _tree(parameters, template.params), optimizer)
 
 
@@ -202,12 +198,6 @@ def _tree(rows: np.ndarray, template: Params) -> Params:
     parts = np.split(rows, np.cumsum([leaf.size for leaf in leaves])[:-1], axis=1)
     shaped = [part.reshape(-1, *leaf.shape) for part, leaf in zip(parts, leaves, strict=True)]
     return jax.tree.unflatten(structure, shaped)
-
-
-def _bias_corrections(done: int, n: int) -> list[np.ndarray]:
-    """Bias corrections of AdamW's two moments in the `n` updates after the first `done`: [n] float32 each."""
-    updates = jnp.arange(done + 1, done + n + 1, dtype=jnp.int32)
-    return [np.asarray(optax.tree.bias_correction(jnp.ones(n), decay, updates)) for decay in (0.9, 0.999)]
 
 
 def _epoch_keys(seeds: Any, stream: Stream, epoch: int) -> np.ndarray:
