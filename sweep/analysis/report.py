@@ -29,7 +29,7 @@ from sweep.analysis.tables.noise import make as noise_table
 from sweep.analysis.tables.registry import TABLES
 from sweep.analysis.tables.table import load_table
 from sweep.errors import StoreError
-from sweep.store.store import provenance
+from sweep.store.status import provenance
 
 LIBRARIES = ("numpy", "pandas", "scipy", "statsmodels", "matplotlib")
 ROWS = 40  # of a table; the caption gives the total

@@ -185,7 +185,7 @@ class Selection:
         for spec, datasets in recorded_sweeps(self.store).values():
             for cell in cells(spec, datasets):
                 wanted.setdefault(cell, []).append(spec.seed_ranges)
-        failed = self.store.failed_seeds()
+        failed = self.store.failures.seeds()
         return {
             (cell.variant.digest[:8], cell.dataset_digest[:8]): Requested(
                 variant=cell.variant.name,

@@ -6,35 +6,37 @@ import typer
 
 
 def doctor(
-    root: Annotated[str, typer.Option(help="Where results are: a folder, gs://… or s3://…")] = "results",
+    root: Annotated[str, typer.Option(help="Root of the results: a folder, gs://… or s3://…")] = "results",
     repair: Annotated[
-        bool, typer.Option("--repair", help="Move damaged files to set-aside/ below the root; delete nothing")
+        bool,
+        typer.Option("--repair", help="Move damaged files to quarantine/ below the root; delete nothing"),
     ] = False,
 ) -> None:
-    """Read every file of a root and name what is damaged; with --repair, set it aside to be trained again."""
+    """Verify every file of a root and list the damaged ones. --repair quarantines them, to be trained again."""
     from contextlib import nullcontext
 
-    from sweep.errors import StoreError
+    from sweep.errors import printable
     from sweep.store import lease
     from sweep.store.check import examine
-    from sweep.store.store import Store
+    from sweep.store.store import existing
 
-    store = Store(root)
-    if not store.exists:
-        raise StoreError(f"{root}: no sweep was ever run here; `sweep run` makes one")
+    store = existing(root)
     with lease.hold(store) if repair else nullcontext():
         findings = examine(store)
         for finding in findings:
-            print(f"{root}/{finding.path}: {finding.what}")
-            if repair and finding.set_aside:
-                print(f"  set aside: {root}/{store.set_aside(finding.path)}")
-    damaged = [f for f in findings if f.set_aside]
+            print(f"{root}/{printable(finding.path)}: {printable(finding.what)}")
+            if repair and finding.severity == "damaged":
+                print(f"  moved to {root}/{printable(store.quarantine(finding.path))}")
+    damaged = sum(finding.severity == "damaged" for finding in findings)
+    unverified = sum(finding.severity == "unverified" for finding in findings)
     if repair and damaged:
-        print(f"{len(damaged)} set aside; `sweep resume --root {root}` trains again what they held")
+        print(f"{damaged} files quarantined; `sweep resume --root {root}` trains their seeds again")
     elif damaged:
         print(
-            f"{len(damaged)} damaged; `sweep doctor --repair --root {root}` sets them aside, deleting nothing"
+            f"{damaged} damaged files; `sweep doctor --repair --root {root}` quarantines them, deleting nothing"
         )
-    else:
-        print(f"{len(store.files):,} finished shards, all whole")
-    raise SystemExit(1 if damaged and not repair else 0)
+    if unverified:
+        print(f"{unverified} files could not be verified")
+    if not damaged and not unverified:
+        print(f"{len(store.files):,} finished shards, all intact")
+    raise SystemExit(1 if unverified or (damaged and not repair) else 0)

@@ -174,7 +174,7 @@ def status(root: RootOption = "results", address: on_clusters.AddressOption = No
         print(f"at work: process {driver['pid']} on {driver['host']} since {driver['since']}")
     else:
         print("no driver is at work here")
-    for path, title in store.failures().items():
+    for path, title in store.failures.first_lines().items():
         print(f"failed: {title}, see {root}/{path}")
 
 

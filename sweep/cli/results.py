@@ -81,7 +81,7 @@ def table(
     from sweep.analysis.tables.format import render
     from sweep.analysis.tables.table import load_table, make_table
     from sweep.errors import SpecError
-    from sweep.store.files import write_atomically
+    from sweep.store.folder import write_atomically
     from sweep.store.store import existing
 
     chosen = format or (FORMAT_OF_SUFFIX.get(out.suffix.lower()) if out else None) or "text"
@@ -138,7 +138,7 @@ def plot(
     """Plot the misses over seeds."""
     from sweep.analysis.plots.plot import make_plot
     from sweep.analysis.plots.style import figure_format, to_bytes
-    from sweep.store.files import write_atomically
+    from sweep.store.folder import write_atomically
     from sweep.store.store import existing
 
     path = out or Path(f"{name}.png")
@@ -173,7 +173,7 @@ def compare(
     from sweep.analysis.compare import compare as place
     from sweep.analysis.plots.differences import place as draw
     from sweep.analysis.plots.style import figure_format, to_bytes
-    from sweep.store.files import write_atomically
+    from sweep.store.folder import write_atomically
 
     chosen = _selection(root, None, _filters(None, recipe, dataset, engine, seeds))
     with _value_error_as_spec_error():
@@ -199,7 +199,7 @@ def report(
 ) -> None:
     """Write one HTML file with every table and plot."""
     from sweep.analysis.report import make_report
-    from sweep.store.files import write_atomically
+    from sweep.store.folder import write_atomically
 
     chosen = _selection(root, manual_dir, _filters(variants, recipe, dataset, engine, seeds))
     with _value_error_as_spec_error():

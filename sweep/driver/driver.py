@@ -20,6 +20,7 @@ from sweep.spec.spec import SweepSpec
 from sweep.store import lease
 from sweep.store.records import Datasets, cells, record_sweep
 from sweep.store.store import Store
+from sweep.store.tidy import tidy
 
 
 @dataclass
@@ -61,14 +62,14 @@ def train(
       StoreError: the root cannot be written, or `check` raised it.
     """
     observer = observer or Observer()
-    store.look_again()  # another driver may have finished shards before this one held the root
+    store.refresh()  # another driver may have finished shards before this one held the root
     record_sweep(store, spec, datasets)
     shards = missing(spec, store, datasets)
-    store.tidy({cell.folder for cell in cells(spec, datasets)}, shards)
+    tidy(store, cells(spec, datasets), shards)
     outcome = Outcome(planned=shards)
     observer.begin(shards, count(spec) - sum(len(s.seeds) for s in shards))
     expected = set(shards)
-    for shard, message in execute(shards, store.load_checkpoint) if shards else ():
+    for shard, message in execute(shards, store.checkpoints.load) if shards else ():
         if shard not in expected:
             continue
         check()
@@ -92,7 +93,7 @@ def missing(spec: SweepSpec, store: Store, datasets: Datasets) -> list[Shard]:
       datasets: digest and name of each data set, by `DatasetOptions.key`.
     """
     wanted = cells(spec, datasets)
-    by_folder = store.checkpoints() if store.exists else {}
+    by_folder = store.checkpoints.shards() if store.exists else {}
     checkpointed = {cell.key: by_folder.get(cell.folder, []) for cell in wanted}
     completed = store.completed() if store.exists else {}
     costs = Costs(file.metadata for file in store.files) if store.exists else Costs()
@@ -109,14 +110,14 @@ def _write(store: Store, shard: Shard, message: Message, outcome: Outcome) -> No
     """Store what a message brings, before the next one is received."""
     match message:
         case Progress(checkpoint=bytes() as content):
-            store.save_checkpoint(shard, content)
+            store.checkpoints.save(shard, content)
         case Finished(epochs, labels, metadata):
             store.append(shard, epochs, labels, metadata)
             outcome.finished.append(shard)
         case Failed(traceback):
-            store.save_failure(shard, traceback)
+            store.failures.save(shard, f"{shard.title}\n{traceback}\n".encode())
             outcome.failed.append(shard)
         case Repartitioned(reason="memory"):
-            store.drop_checkpoint(shard)  # else the next run would start with the whole shard again
+            store.checkpoints.drop(shard)  # else the next run would start with the whole shard again
         case Started() | Progress() | Retried() | Repartitioned():
             pass

@@ -74,7 +74,7 @@ class EventLog(Observer):
             self._in_progress.pop(shard, None)
         if now - self._wrote >= TOP_SECONDS:
             self._wrote = now
-            self._store.write_json(TOP, {"written": time.time(), "workers": self._rows()})
+            self._store.folder.write_json(TOP, {"written": time.time(), "workers": self._rows()})
         self._then.message(shard, message)
 
     def _rows(self) -> list[dict[str, Any]]:
@@ -104,7 +104,7 @@ def logged(store: Store) -> Iterator[None]:
     if not store.local:
         yield
         return
-    handler = logging.FileHandler(Path(store.base) / LOG, delay=True)
+    handler = logging.FileHandler(Path(store.folder.base) / LOG, delay=True)
     handler.setFormatter(_JsonLines())
     _LOGGER.addHandler(handler)
     _LOGGER.propagate = False
@@ -123,7 +123,7 @@ def workers(store: Store) -> tuple[float, list[dict[str, Any]]]:
       Seconds since it was written; and for each shard its title, host, chip, device, engine, epoch, epochs and rate
       (replica-epochs per second).
     """
-    content = store.read_json(TOP)
+    content = store.folder.read_json(TOP)
     return time.time() - content.get("written", 0.0), content.get("workers", [])
 
 

@@ -1,16 +1,13 @@
-"""One driver at a time on a root.
+"""At most one driver per root.
 
-On a local root the operating system holds the lock (`flock`), so a killed driver frees it at once and nothing
-can go stale. On an object store, which has no locks, the holder renews a heartbeat; one that has not been
-renewed for a minute is taken over, and a holder that finds another's name in its place stops before it writes
-again. Clocks of the machines must agree to some seconds, as those of clouds do.
+Local roots use a file lock (`flock`), which the operating system releases when the driver ends, however it ends.
+Object stores use a lease (`sweep.store.object_lease`).
 """
 
 import fcntl
 import json
 import os
 import socket
-import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -20,50 +17,60 @@ from pathlib import Path
 from typing import Any
 
 from sweep.errors import StoreError, one_line
+from sweep.store import object_lease
 from sweep.store.store import Store
 
 FILE = "driver.json"
-HEARTBEAT_SECONDS = 15.0
-STALE_SECONDS = 60.0
-SETTLING_SECONDS = 1.0  # between writing a claim on an object store and reading whose it became
 
 Check = Callable[[], None]
+"""Called before each write; raises StoreError if another driver has taken over."""
 
 
 @contextmanager
 def hold(store: Store) -> Iterator[Check]:
-    """Be the only driver on this root.
+    """Hold the root while the block runs.
 
     Yields:
-      A check to be made before each write; raises StoreError when another driver has taken over.
+      The check to call before each write.
 
     Raises:
-      StoreError: another driver holds it: who, where and since when; or the root cannot be written.
+      StoreError: another driver holds it (process, host and start time), or the root cannot be written.
     """
-    with _hold_local(store) if store.local else _hold_remote(store) as check:
-        yield check
+    if store.local:
+        with _lock_file(store):
+            yield lambda: None
+    else:
+        with object_lease.hold(store.folder, FILE, _description(), refused) as check:
+            yield check
 
 
 def holder(store: Store) -> dict[str, Any] | None:
-    """The driver that is at work on this root now, if any: pid, host, since."""
+    """The driver that holds the root now (pid, host, since), or None."""
     if not store.local:
-        content = _claim(store)
-        return content if time.time() - content.get("heartbeat", 0) < STALE_SECONDS else None
+        content = _content(store)
+        return content if object_lease.is_current(content) else None
     try:
-        with open(Path(store.base) / FILE) as file:
+        with open(Path(store.folder.base) / FILE) as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except FileNotFoundError:
         return None
     except BlockingIOError:
-        return {"pid": "?", "host": "?", "since": "?"} | _claim(store)
+        return {"pid": "?", "host": "?", "since": "?"} | _content(store)
+    except OSError as error:
+        raise StoreError(f"{store.root}/{FILE}: cannot be read: {one_line(error)}") from None
     return None
 
 
-def _claim(store: Store) -> dict[str, Any]:
-    """What the file says; {} where there is none, or its writer was stopped before it was whole."""
+def refused(root: str, other: dict[str, Any]) -> StoreError:
+    """The error for a root that another driver holds."""
+    who = f"process {other.get('pid', '?')} on {other.get('host', '?')} since {other.get('since', '?')}"
+    return StoreError(f"{root}: is in use by another driver ({who}): wait for it, or name another --root")
+
+
+def _content(store: Store) -> dict[str, Any]:
     try:
-        return store.read_json(FILE)
-    except StoreError:
+        return store.folder.read_json(FILE)
+    except StoreError:  # its writer was killed before it was complete
         return {}
 
 
@@ -72,81 +79,30 @@ def _description() -> dict[str, Any]:
     return {"pid": os.getpid(), "host": socket.gethostname(), "since": since, "id": uuid.uuid4().hex}
 
 
-def _refuse(store: Store, other: dict[str, Any]) -> StoreError:
-    who = f"process {other.get('pid', '?')} on {other.get('host', '?')} since {other.get('since', '?')}"
-    return StoreError(
-        f"{store.root}: another driver is at work here ({who}): wait for it, or name another --root"
-    )
-
-
 @contextmanager
-def _hold_local(store: Store) -> Iterator[Check]:
-    path = Path(store.base) / FILE
+def _lock_file(store: Store) -> Iterator[None]:
+    path = Path(store.folder.base) / FILE
     try:
         file = open(path, "a+")  # noqa: SIM115, closed below
     except OSError as error:
         raise StoreError(f"{path}: cannot be written: {one_line(error)}") from None
     with file:
-        if not _lock(file.fileno()):
-            raise _refuse(store, _claim(store))
         try:
+            if not _lock(file.fileno()):
+                raise refused(store.root, _content(store))
             file.truncate(0)
             file.write(json.dumps(_description()))
             file.flush()
         except OSError as error:
-            raise StoreError(f"{path}: cannot be written: {one_line(error)}") from None
-        yield lambda: None
+            raise StoreError(f"{path}: cannot be locked: {one_line(error)}") from None
+        yield
 
 
 def _lock(descriptor: int) -> bool:
-    """Take the lock; for half a second `sweep status`, which looks whether it is free, may be in the way."""
+    """Take the lock. It is retried for half a second, because `holder` in another process takes it for an instant."""
     for _ in range(10):
         with suppress(BlockingIOError):
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return True
         time.sleep(0.05)
     return False
-
-
-@contextmanager
-def _hold_remote(store: Store) -> Iterator[Check]:
-    if other := holder(store):
-        raise _refuse(store, other)
-    mine = _description()
-    renewed = 0.0  # when the claim was last known to be ours
-
-    def write() -> None:
-        nonlocal renewed
-        now = time.time()
-        store.write_json(FILE, mine | {"heartbeat": now})
-        renewed = now
-
-    def renew() -> None:
-        if (other := store.read_json(FILE)).get("id") != mine["id"]:
-            raise _refuse(store, other)
-        write()
-
-    def check() -> None:
-        """Trust a fresh heartbeat; after a silence (a stopped process, a lost network) look who is there."""
-        if time.time() - renewed > STALE_SECONDS / 2:
-            renew()
-
-    def keep_renewing() -> None:
-        while not stop.wait(HEARTBEAT_SECONDS):
-            with suppress(StoreError):  # taken over, or a network that is down: `check` tells the driver
-                renew()
-
-    write()
-    time.sleep(SETTLING_SECONDS)  # of two that came at once, the one whose claim was overwritten yields
-    renew()
-    stop = threading.Event()
-    thread = threading.Thread(target=keep_renewing, daemon=True)
-    thread.start()
-    try:
-        yield check
-    finally:
-        stop.set()
-        thread.join()
-        with suppress(StoreError):  # it goes stale by itself
-            if _claim(store).get("id") == mine["id"]:
-                store.write_json(FILE, mine | {"heartbeat": 0})

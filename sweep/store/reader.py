@@ -1,10 +1,10 @@
-"""Stored rows as one pandas frame, at the speed of the disk: every table and plot starts here.
+"""Stored rows as one pandas frame. Every table and plot starts here.
 
-What is constant in a file (variant, engine, …) is taken from its metadata and never read or built row by row.
+Values that are constant in a file (variant, engine, …) come from its metadata and are never read or built by row.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from sweep.spec.shard import Cell
 from sweep.store.schema import EPOCHS, FileMetadata, Kind, schema
 
 CONSTANTS: dict[str, Callable[[FileMetadata], Any]] = {
@@ -43,16 +44,16 @@ def read_rows(
     """Rows of many files.
 
     Args:
-      files: what each file says of itself.
-      open_file: opens the i-th of them.
-      kind: which columns they have.
-      columns: of them, those wanted.
-      last_only: only each run's last epoch.
+      files: metadata of each file.
+      open_file: opens the i-th file.
+      kind: which schema they have.
+      columns: which of its columns to return. A column added after a file's schema version is null.
+      last_only: only the last epoch of each run.
       starts: first seed to return of each file; None: `first_new_seeds` of these files.
 
     Returns:
-      The columns, and those of `CONSTANTS` that the files do not hold; constant texts are categoricals. A
-      (variant, data set, seed) that is stored twice counts once.
+      The columns, and those of `CONSTANTS` that are not columns; constant text is categorical. A (variant, data
+      set, seed) that is stored twice is returned once.
     """
     known = schema(kind)
     own = [name for name in columns if name not in CONSTANTS]
@@ -86,6 +87,12 @@ def read_rows(
     return frame[[*columns, *_ALWAYS]]
 
 
+def of_cell(frame: pd.DataFrame, cell: Cell) -> pd.DataFrame:
+    """The rows of one variant on one data set."""
+    variant, dataset = cell.variant.digest[:8], cell.dataset_digest[:8]
+    return frame[(frame["variant_digest"] == variant) & (frame["dataset_digest"] == dataset)]
+
+
 def first_new_seeds(files: Sequence[FileMetadata]) -> list[int]:
     """First seed of each file that no earlier file holds.
 
@@ -100,8 +107,20 @@ def first_new_seeds(files: Sequence[FileMetadata]) -> list[int]:
     return first
 
 
+def batches(sizes: Sequence[int], most: int) -> Iterator[slice]:
+    """Slices of consecutive items whose sizes sum to at most `most`, or of one larger item."""
+    start = held = 0
+    for i, size in enumerate(sizes):
+        if held and held + size > most:
+            yield slice(start, i)
+            start, held = i, 0
+        held += size
+    if held:
+        yield slice(start, len(sizes))
+
+
 def _repeated(values: list[Any], lengths: list[int]) -> Any:
-    """Each value as often as its file has rows: texts as a categorical, numbers as an array."""
+    """Each value repeated for the rows of its file: text as a categorical, numbers as an array."""
     if values and not isinstance(values[0], str):
         return np.repeat(np.array(values, np.int32), lengths)
     codes, categories = pd.factorize(np.array(values, object))

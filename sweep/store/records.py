@@ -16,7 +16,7 @@ from model.identity import digest
 from sweep.errors import SpecError, StoreError
 from sweep.spec.shard import Cell
 from sweep.spec.spec import SweepSpec, dataset_label, parse
-from sweep.store.schema import NewerVersion
+from sweep.store.errors import Damaged, NewerVersion
 from sweep.store.store import Store
 
 RECORD_VERSION = 2
@@ -51,37 +51,37 @@ class SweepRecord(NamedTuple):
 
         Raises:
           NewerVersion: written by a newer version of the program.
-          ValueError: damaged.
+          Damaged, json.JSONDecodeError: damaged.
         """
         content = json.loads(text)
         if not isinstance(content, dict):
-            raise ValueError("is not the record of a sweep")
+            raise Damaged("is not the record of a sweep")
         version = content.get("schema_version", 1)
         if not isinstance(version, int) or version < 1:
-            raise ValueError(f"has no valid schema version: {version!r}")
+            raise Damaged(f"has no valid schema version: {version!r}")
         if version > RECORD_VERSION:
             raise NewerVersion.of(version, RECORD_VERSION)
         if version > 1 and content.pop("digest", None) != digest(content):
-            raise ValueError("does not match its digest")
+            raise Damaged("does not match its digest")
         match content:
             case {"spec": dict(fields), "datasets": dict(datasets)} if all(
                 map(_is_dataset, datasets.values())
             ):
                 pass
             case _:
-                raise ValueError("has missing or invalid entries")
+                raise Damaged("has missing or invalid entries")
         try:
             spec = parse(fields)
         except SpecError as error:
             if version > 1:  # intact, so only its fields or values can be unknown
                 raise NewerVersion(f"needs a newer lecun1989-sweep: {error}") from None
-            raise ValueError(f"has an invalid spec: {error}") from None
+            raise Damaged(f"has an invalid spec: {error}") from None
         keys = {
             options.key: options.key if version > 1 else _version_1_key(options)
             for _, options in spec.cells()
         }
         if missing := keys.values() - datasets.keys():
-            raise ValueError(f"has no data set {missing.pop()}")
+            raise Damaged(f"has no data set {missing.pop()}")
         return SweepRecord(spec, {key: datasets[stored] for key, stored in keys.items()})
 
 
@@ -103,7 +103,7 @@ def record_sweep(store: Store, spec: SweepSpec, datasets: Datasets) -> None:
     """
     record = SweepRecord(spec, datasets)
     if recorded_sweeps(store).get(record.name) != record:
-        store.write(f"sweeps/{record.name}.json", record.encode())
+        store.folder.write(f"sweeps/{record.name}.json", record.encode())
 
 
 def recorded_datasets(store: Store, spec: SweepSpec) -> Datasets:
@@ -122,18 +122,16 @@ def recorded_sweeps(store: Store) -> dict[str, SweepRecord]:
     Raises:
       StoreError: one is damaged, or written by a newer version.
     """
-    return {name: _read(store, f"sweeps/{name}.json") for name in store.names("sweeps", ".json")}
+    return {name: _read(store, f"sweeps/{name}.json") for name in store.folder.names("sweeps", ".json")}
 
 
 def _read(store: Store, path: str) -> SweepRecord:
     try:
-        return SweepRecord.decode(store.read(path))
+        return SweepRecord.decode(store.folder.read(path))
     except NewerVersion as error:
         raise StoreError(f"{store.root}/{path}: {error}") from None
     except (ValueError, RecursionError) as error:
-        reason = (
-            "is not valid JSON" if isinstance(error, json.JSONDecodeError | UnicodeDecodeError) else error
-        )
+        reason = error if isinstance(error, Damaged) else "is not valid JSON"
         raise StoreError(
             f"{store.root}/{path}: {reason}; `sweep doctor --repair --root {store.root}` quarantines it"
         ) from None

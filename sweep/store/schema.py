@@ -1,16 +1,14 @@
 """Columns and metadata of stored files: names, types and units, per schema version."""
 
-import hashlib
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-import numpy as np
 import pyarrow as pa
 
+from sweep.store.errors import Damaged, NewerVersion
+
 METADATA_KEY = b"lecun1989_sweep"
-DIGEST_KEY = b"lecun1989_sweep_digest"
 
 OK, DIVERGED = "ok", "diverged"
 
@@ -65,17 +63,6 @@ def conform(table: pa.Table, wanted: pa.Schema) -> pa.Table:
     return table.select(wanted.names).cast(wanted)
 
 
-class NewerVersion(ValueError):
-    """A file that only a newer version of this program can read."""
-
-    @classmethod
-    def of(cls, found: int, known: int) -> "NewerVersion":
-        """For a file whose version number is above the newest known one."""
-        return cls(
-            f"has schema version {found}; this program reads up to {known}: install a newer lecun1989-sweep"
-        )
-
-
 @dataclass(frozen=True)
 class FileMetadata:
     """Description of a stored file: identity first, then provenance."""
@@ -96,58 +83,23 @@ class FileMetadata:
     environment: dict[str, str] = field(default_factory=dict)  # host, and which devices the worker could see
     schema_version: int = SCHEMA_VERSION
 
-    def encode(self, table: pa.Table) -> dict[bytes, bytes]:
-        """As Parquet key-value metadata of a table, with a digest over itself and the table's rows."""
-        text = json.dumps(vars(self), sort_keys=True).encode()
-        return {METADATA_KEY: text, DIGEST_KEY: content_digest(table, text).encode()}
+    def encode(self) -> bytes:
+        """As JSON, the value of `METADATA_KEY` in a file's key-value metadata."""
+        return json.dumps(vars(self), sort_keys=True).encode()
 
     @staticmethod
     def decode(metadata: dict[bytes, bytes] | None) -> "FileMetadata":
-        """Read back from Parquet key-value metadata.
+        """Read from a file's key-value metadata.
 
         Raises:
-          ValueError: not a file of this project.
-          NewerVersion: written by a newer version of it.
+          Damaged: not a file of this program.
+          NewerVersion: written by a newer version.
         """
         text = (metadata or {}).get(METADATA_KEY)
         if text is None:
-            raise ValueError("is not a table of this program")
+            raise Damaged("was not written by this program")
         fields = json.loads(text)
         if fields.get("schema_version", 0) > SCHEMA_VERSION:
             raise NewerVersion.of(fields["schema_version"], SCHEMA_VERSION)
         known = FileMetadata.__dataclass_fields__
         return FileMetadata(**{name: value for name, value in fields.items() if name in known})
-
-
-def content_digest(table: pa.Table, metadata: bytes) -> str:
-    """SHA-256 (64 hex digits) over a table's rows and what its file says of itself.
-
-    It is over names, types and values, not over Parquet's bytes, which change with the library's version.
-    """
-    digest = hashlib.sha256(metadata)
-    for about, column in zip(table.schema, table.columns, strict=True):
-        is_list = pa.types.is_list(
-            about.type
-        )  # its text has the element's name, which differs between writers
-        type_name = f"list<{about.type.value_type}>" if is_list else about.type
-        digest.update(f"{about.name} {type_name} {len(column)}".encode())
-        for part in _content(column.combine_chunks()):
-            digest.update(part)
-    return digest.hexdigest()
-
-
-def _content(array: pa.Array) -> Iterator[bytes | memoryview]:
-    """Validity, then lengths and values of an array, little-endian."""
-    yield np.packbits(array.is_valid().to_numpy(zero_copy_only=False)).tobytes()
-    if pa.types.is_list(array.type):
-        yield array.value_lengths().fill_null(0).to_numpy().astype("<i8").tobytes()
-        yield from _content(array.flatten())
-    elif pa.types.is_string(array.type) or pa.types.is_binary(array.type):
-        array = array.cast(pa.binary()).fill_null(b"")
-        _, ends, content = array.buffers()
-        ends = np.frombuffer(ends, np.int32)[array.offset : array.offset + len(array) + 1]
-        yield np.diff(ends).astype("<i8").tobytes()
-        yield memoryview(content)[ends[0] : ends[-1]] if content else b""
-    else:
-        values = array.fill_null(0).to_numpy(zero_copy_only=False)
-        yield values.astype(values.dtype.newbyteorder("<")).tobytes()

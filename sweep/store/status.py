@@ -1,12 +1,18 @@
-"""How far every recorded sweep is, from the store alone."""
+"""Progress of every recorded sweep, and provenance of the stored runs, from the root alone."""
 
+from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from sweep.spec.seeds import SeedRanges
+from sweep.spec.shard import Cell
 from sweep.store import lease
+from sweep.store.checkpoint import read_epoch
+from sweep.store.reader import of_cell
 from sweep.store.records import cells, recorded_sweeps
 from sweep.store.schema import DIVERGED
-from sweep.store.store import Store
+from sweep.store.store import Store, StoredFile
 
 
 @dataclass(frozen=True)
@@ -17,42 +23,69 @@ class CellStatus:
     dataset: str
     wanted: int
     done: int
-    running: int  # begun and not finished, while a driver is at work
-    epoch: str  # that they have reached, "" when none runs
+    running: int  # with a checkpoint and not finished, while a driver holds the root
+    epoch: str  # epochs of their checkpoints, "" if none is running
     missing: int  # neither done nor running
     diverged: int  # of those done
 
 
 def sweep_status(store: Store) -> dict[str, list[CellStatus]]:
     """Status of each cell of each recorded sweep, by the sweep's name."""
+    completed = store.completed()
+    started = store.checkpoints.seeds() if lease.holder(store) else {}
     last = store.epochs(["variant", "seed", "status"], last_only=True)
-    gone = last[last["status"] == DIVERGED]
-    completed, begun = store.completed(), store.checkpoints()
-    at_work = lease.holder(store) is not None
+    diverged = last[last["status"] == DIVERGED]
     found: dict[str, list[CellStatus]] = {}
     for name, (spec, datasets) in recorded_sweeps(store).items():
         found[name] = []
         for cell in cells(spec, datasets):
             wanted = spec.seed_ranges
-            left = wanted - completed.get(cell.key, SeedRanges())
-            running = left & SeedRanges(begun.get(cell.folder, ())) if at_work else SeedRanges()
-            epochs = sorted(store.checkpoint_epochs(cell.folder)) if running else []
-            count, missing = len(wanted), len(left)
-            here = gone[
-                (gone["variant_digest"] == cell.variant.digest[:8])
-                & (gone["dataset_digest"] == cell.dataset_digest[:8])
-            ]
-            diverged = sum(seed in wanted for seed in here["seed"])
+            missing = wanted - completed.get(cell.key, SeedRanges())
+            running = missing & started.get(cell.folder, SeedRanges())
+            epochs = _checkpoint_epochs(store, cell) if running else []
             found[name].append(
                 CellStatus(
                     variant=cell.variant.name,
                     dataset=cell.dataset,
-                    wanted=count,
-                    done=count - missing,
+                    wanted=len(wanted),
+                    done=len(wanted) - len(missing),
                     running=len(running),
                     epoch="–".join(map(str, dict.fromkeys([epochs[0], epochs[-1]]))) if epochs else "",
-                    missing=missing - len(running),
-                    diverged=diverged,
+                    missing=len(missing) - len(running),
+                    diverged=sum(seed in wanted for seed in of_cell(diverged, cell)["seed"]),
                 )
             )
     return found
+
+
+def _checkpoint_epochs(store: Store, cell: Cell) -> list[int]:
+    """Epochs of a cell's checkpoints, ascending. A damaged checkpoint, or one deleted meanwhile, is ignored."""
+    epochs = []
+    for path in store.checkpoints.paths(cell.folder):
+        try:
+            with store.folder.open(path) as source:
+                epochs.append(read_epoch(source))
+        except OSError:
+            continue
+    return sorted(epoch for epoch in epochs if epoch is not None)
+
+
+def provenance(files: list[StoredFile]) -> Iterator[dict[str, Any]]:
+    """How the stored runs were made: one entry per (variant, data set, engine, device, code)."""
+    groups: dict[tuple[str, ...], list[StoredFile]] = defaultdict(list)
+    for file in files:
+        m = file.metadata
+        groups[(m.variant["name"], m.dataset_digest[:8], m.engine, m.device, m.code)].append(file)
+    for (variant, dataset, engine, device, code), members in sorted(groups.items()):
+        yield {
+            "variant": variant,
+            "dataset": f"{members[0].metadata.dataset['name']}-{dataset}",
+            "engine": engine,
+            "device": device,
+            "code": code,
+            "runs": sum(len(f.seeds) for f in members),
+            "seconds": round(sum(f.metadata.seconds for f in members), 1),
+            "first": min(f.metadata.started for f in members),
+            "last": max(f.metadata.started for f in members),
+            "versions": members[0].metadata.versions,
+        }

@@ -12,7 +12,7 @@ from collections import defaultdict
 import pyarrow as pa
 from pyarrow import fs
 
-from sweep.store.files import Files
+from sweep.store.folder import Folder
 
 
 class WorldStopped(Exception):
@@ -48,9 +48,9 @@ class Disk(fs.FileSystemHandler):
         self.full_at: int | None = None
         self.stopped = False
 
-    def files(self, base: str, object_store: bool) -> Files:
+    def files(self, base: str, object_store: bool) -> Folder:
         """A place on this disk, with the durability of a local folder or of an object store."""
-        return Files(fs.PyFileSystem(self), base, None if object_store else self.sync)
+        return Folder("simulated", fs.PyFileSystem(self), base, None if object_store else self.sync)
 
     # --- what happens to it ---
 

@@ -127,9 +127,9 @@ class History:
             self.disk.put(path, bytes(content))
 
     def damage_finished(self) -> None:
-        """A finished file is damaged; the doctor sets it aside, and its seeds may be planned again."""
+        """A finished file is damaged; the doctor quarantines it, and its seeds may be planned again."""
         paths = [
-            p for p in sorted(self.disk.names) if "/epochs/" in p and "/_" not in p and "set-aside" not in p
+            p for p in sorted(self.disk.names) if "/epochs/" in p and "/_" not in p and "quarantine" not in p
         ]
         if not paths or self.chance.random() < 0.9:
             return
@@ -138,8 +138,8 @@ class History:
         self.disk.put(path, self.disk.names[path].content[:-9])
         store = self.store()
         for finding in examine(store):
-            if finding.set_aside:
-                store.set_aside(finding.path)
+            if finding.severity == "damaged":
+                store.quarantine(finding.path)
         stored = store.completed()
         self.ledger.finished = {
             (name, seed)
@@ -168,7 +168,7 @@ class History:
         self.drive(trouble=0.1, between=0.0)
         while True:  # a shard may have failed by its own fault: the same command again
             self.drive(trouble=0.0, between=0.0)
-            if not self.store().failures():
+            if not self.store().failures.paths():
                 break
         self.check()
         return self
@@ -192,7 +192,7 @@ class History:
         ):
             expected = pa.concat_tables(tables).to_pandas(types_mapper={pa.int32(): pd.Int32Dtype()}.get)
             assert _rows(rows[schema.names]) == _rows(expected)
-        assert not store.checkpoints(), "checkpoints of finished shards were left"
+        assert not store.checkpoints.paths(), "checkpoints of finished shards were left"
 
 
 def _rows(frame: pd.DataFrame) -> list[str]:

@@ -3,7 +3,7 @@
 import pytest
 
 from sweep.errors import StoreError
-from sweep.store.files import Files
+from sweep.store.folder import Folder
 from sweep.store.store import Store
 from sweep.worker import checkpoint
 from tests.simulation.disk import Disk
@@ -39,28 +39,28 @@ def test_it_finds_writing_without_sync(monkeypatch):
 
 
 def test_it_finds_writing_in_place(monkeypatch):
-    def in_place(files, path, content):
-        if files.sync:
-            files._make_folder(f"{files.base}/{path}".rpartition("/")[0])
-        files._put(f"{files.base}/{path}", content)
+    def in_place(folder, path, content):
+        if folder.sync:
+            folder._make_folder(f"{folder.base}/{path}".rpartition("/")[0])
+        folder._put(f"{folder.base}/{path}", content)
 
-    monkeypatch.setattr(Files, "write", in_place)
+    monkeypatch.setattr(Folder, "_replace", in_place)
     assert found()
 
 
 def test_it_finds_labels_written_after_the_epochs_that_vouch_for_them(monkeypatch):
-    write = Store.write
+    write = Folder.write
     late = []
 
-    def epochs_first(store, path, content):
+    def epochs_first(folder, path, content):
         if path.startswith("labels/"):
             late.append((path, content))
             return
-        write(store, path, content)
+        write(folder, path, content)
         if path.startswith("epochs/"):
-            write(store, *late.pop())
+            write(folder, *late.pop())
 
-    monkeypatch.setattr(Store, "write", epochs_first)
+    monkeypatch.setattr(Folder, "write", epochs_first)
     assert found()
 
 

@@ -112,10 +112,10 @@ def test_a_shard_that_fails_does_not_stop_the_others(tmp_path):
     broken = spec.model_copy(update={"engine": "nonexistent"})
     outcome = run(broken, store, Settings(workers=2), Watch())
     assert len(outcome.failed) == 2
-    assert sorted(store.failures().values()) == sorted(s.title for s in outcome.failed)
+    assert sorted(store.failures.first_lines().values()) == sorted(s.title for s in outcome.failed)
     assert (seen.count(Retried), seen.count(Failed)) == (2, 2)
     assert run(spec, store, Settings(workers=1)).runs_trained == 4
-    assert not store.failures()
+    assert not store.failures.paths()
 
 
 def test_one_or_two_workers_and_inline_give_equal_rows(tmp_path):

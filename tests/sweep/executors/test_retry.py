@@ -94,12 +94,12 @@ def test_a_failed_shard_has_a_log_an_exit_code_and_a_place_in_status(tmp_path, m
     first = CliRunner().invoke(app, run)
     assert first.exit_code == 1, first.output
     assert [len(file.seeds) for file in Store(root).files] == [2]
-    (log,) = Store(root).failures()
+    (log,) = Store(root).failures.paths()
     assert "ValueError: what went wrong" in (tmp_path / "results" / log).read_text()
     status = CliRunner().invoke(app, ["status", "--root", root]).output
-    assert f"failed: {next(iter(Store(root).failures().values()))}, see {root}/{log}" in " ".join(
+    assert f"failed: {next(iter(Store(root).failures.first_lines().values()))}, see {root}/{log}" in " ".join(
         status.split("\n")
     )
     broken = False
     assert CliRunner().invoke(app, run).exit_code == 0
-    assert not Store(root).failures()
+    assert not Store(root).failures.paths()

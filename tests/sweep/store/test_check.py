@@ -1,4 +1,4 @@
-"""`sweep doctor` names every damaged file, sets it aside when told to, and the same command trains it again."""
+"""`sweep doctor` reports every damaged file and quarantines it with --repair; the next run trains its seeds again."""
 
 import json
 import random
@@ -22,9 +22,7 @@ from sweep.store.store import MARKER, Store
 from tests.simulation.workers import Workers
 from tests.sweep.small import assert_same_rows, rows
 
-VERSION_1 = (
-    Path(__file__).parent / "roots" / "version1"
-)  # written by the first version; never to be rewritten
+VERSION_1 = Path(__file__).parent / "roots" / "version1"  # written by version 0.1; never rewrite it
 
 
 @pytest.fixture
@@ -33,7 +31,7 @@ def root(tmp_path):
 
 
 def again(root: Path) -> None:
-    """The same sweep once more, with the stand-in workers that made it."""
+    """Run the recorded sweep again, with the stand-in workers that made it."""
     ((spec, datasets),) = recorded_sweeps(Store(str(root))).values()
     train(spec, Store(str(root)), datasets, Workers(random.Random(0), 0.0))
 
@@ -51,7 +49,7 @@ def first(root: Path, kind: str) -> Path:
 
 
 def altered(path: Path, change) -> None:
-    """A sound Parquet file with other rows or metadata."""
+    """Replace a file by a valid Parquet file with other rows or metadata."""
     table = change(pq.read_table(path))
     pq.write_table(table, path)
 
@@ -85,21 +83,21 @@ DAMAGE = {
 }
 
 
-def test_a_root_of_version_1_is_read_and_is_whole(root):
+def test_a_root_of_version_1_is_read_and_intact(root):
     assert SCHEMA_VERSION == 1, "keep a fixture of the new version too"
     assert examine(Store(str(root))) == []
     assert len(rows(root)) == 2 * 4 * 3
-    assert doctor(root).output == "4 finished shards, all whole\n"
+    assert doctor(root).output == "4 finished shards, all intact\n"
 
 
 @pytest.mark.parametrize("name", DAMAGE)
-def test_damage_is_named_set_aside_and_trained_again(root, name):
+def test_damage_is_reported_quarantined_and_trained_again(root, name):
     path = first(root, "epochs")
     DAMAGE[name](path)
     before = files(root)
-    told = doctor(root)
-    assert told.exit_code == 1
-    assert path.name in told.output
+    result = doctor(root)
+    assert result.exit_code == 1
+    assert path.name in result.output
     assert files(root) == before
     assert doctor(root, "--repair").exit_code == 0
     after = files(root)
@@ -111,7 +109,7 @@ def test_damage_is_named_set_aside_and_trained_again(root, name):
 
 
 @pytest.mark.parametrize("kind", ["epochs", "labels"])
-def test_any_flipped_byte_is_noticed_or_changes_no_row(root, kind):
+def test_a_flipped_bit_of_version_1_is_reported_or_changes_no_row(root, kind):
     path, chance = first(root, kind), random.Random(2)
     whole = path.read_bytes()
     read = {"epochs": Store.epochs, "labels": Store.labels}[kind]
@@ -132,14 +130,14 @@ def test_a_newer_version_is_refused_and_never_moved(root):
     altered(path, other_version)
     with pytest.raises(StoreError, match="reads up to 1: install a newer"):
         Store(str(root)).completed()
-    assert doctor(root, "--repair").exit_code == 2 or path.exists()
+    assert doctor(root, "--repair").exit_code == 1
     assert path.exists()
     (root / MARKER).write_text('{"schema_version": 99}')
     with pytest.raises(StoreError, match="newer"):
         Store(str(root))
 
 
-def test_what_else_can_lie_in_a_root(root):
+def test_other_files_in_a_root(root):
     cell = first(root, "epochs").parent.relative_to(root / "epochs")
     orphan = root / "labels" / cell / "seeds-3-3-6aedc984.parquet"
     (root / "epochs" / cell / orphan.name).unlink()
@@ -157,17 +155,18 @@ def test_what_else_can_lie_in_a_root(root):
     (root / "epochs" / "notes.txt").write_text("mine")
     found = {finding.path: finding for finding in examine(Store(str(root)))}
     assert len(found) == 8
-    assert [f.path for f in found.values() if not f.set_aside] == ["epochs/notes.txt"]
+    harmless = {f.path for f in found.values() if f.severity != "damaged"}
+    assert harmless == {"epochs/notes.txt", str(orphan.relative_to(root)), str(stale.relative_to(root))}
     assert doctor(root, "--repair").exit_code == 0
     assert (root / "epochs" / "notes.txt").exists()
     assert json.loads((root / MARKER).read_text())["schema_version"] == 1
-    assert len(list((root / "set-aside").rglob("*.*"))) == 7
+    assert len(list((root / "quarantine").rglob("*.*"))) == 5
     again(root)
     assert_same_rows(rows(root), rows(VERSION_1))
 
 
-def test_nothing_is_unpickled_and_nothing_unpacked_to_more_than_it_is(root, tmp_path):
-    """A checkpoint is data: a hostile one is passed over by the worker, without running or filling anything."""
+def test_checkpoints_are_neither_unpickled_nor_decompressed(root, tmp_path):
+    """The worker ignores a malicious checkpoint: no code runs and no memory is filled."""
     from sweep.worker import checkpoint
 
     class Hostile:

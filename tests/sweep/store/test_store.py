@@ -10,7 +10,7 @@ import pytest
 from model.engines import ENGINES
 from sweep.errors import StoreError
 from sweep.store import lease
-from sweep.store.files import write_atomically
+from sweep.store.folder import write_atomically
 from sweep.store.schema import EPOCHS, METADATA_KEY, FileMetadata
 from sweep.store.store import Store
 from tests.sweep.small import run_inline, small_spec
@@ -132,9 +132,9 @@ def test_a_damaged_file_is_named_and_nothing_is_changed(copy, damage):
 
 def test_a_folder_of_other_things_is_refused(tmp_path):
     (tmp_path / "thesis.tex").write_text("chapter one")
-    with pytest.raises(StoreError, match="not a sweep's"):
+    with pytest.raises(StoreError, match="is not a root"):
         Store(str(tmp_path))
-    with pytest.raises(StoreError, match="is a file"):
+    with pytest.raises(StoreError, match="is a file, not a folder"):
         Store(str(tmp_path / "thesis.tex"))
 
 
@@ -151,4 +151,4 @@ def test_a_second_driver_is_refused_and_told_who_is_there(copy):
 
 def test_metadata_survive_the_round_trip(root):
     metadata = Store(str(root)).files[0].metadata
-    assert FileMetadata.decode(metadata.encode(EPOCHS.empty_table())) == metadata
+    assert FileMetadata.decode({METADATA_KEY: metadata.encode()}) == metadata
