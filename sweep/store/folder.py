@@ -18,6 +18,7 @@ from pyarrow import fs
 
 from sweep.errors import StoreError, one_line
 
+_FAILURES = (OSError, pa.ArrowException)  # Arrow raises the second if a server's response is malformed
 _TEMPORARY = re.compile(r"_.+\.\d+")  # _NAME.PID
 
 
@@ -48,7 +49,7 @@ class Folder:
         """
         try:
             return self.system.get_file_info(f"{self.base}/{path}".rstrip("/")).type
-        except OSError as error:
+        except _FAILURES as error:
             raise StoreError(f"{self.root}: cannot be reached: {one_line(error)}") from None
 
     def open(self, path: str) -> pa.NativeFile:
@@ -71,7 +72,7 @@ class Folder:
                 return source.read()
         except FileNotFoundError:
             raise
-        except OSError as error:
+        except _FAILURES as error:
             raise StoreError(f"{self.root}/{path}: cannot be read: {one_line(error)}") from None
 
     def read_json(self, path: str) -> dict[str, Any]:
@@ -119,7 +120,7 @@ class Folder:
         top = f"{self.base}/{folder}".rstrip("/")
         try:
             found = self.system.get_file_info(fs.FileSelector(top, recursive=recursive, allow_not_found=True))
-        except OSError as error:
+        except _FAILURES as error:
             raise StoreError(f"{self.root}: cannot be read: {one_line(error)}") from None
         return [i.path[len(top) + 1 :] for i in found if not recursive or i.type == fs.FileType.File]
 
@@ -137,7 +138,7 @@ class Folder:
         """
         try:
             self._replace(path, content)
-        except OSError as error:
+        except _FAILURES as error:
             raise StoreError(f"{self.root}/{path}: cannot be written: {one_line(error)}") from None
 
     def write_json(self, path: str, content: dict[str, Any]) -> None:
@@ -158,7 +159,7 @@ class Folder:
             if self.sync is not None:
                 self.sync(target.rpartition("/")[0])
                 self.sync(source.rpartition("/")[0])
-        except OSError as error:
+        except _FAILURES as error:
             raise StoreError(f"{self.root}/{old}: cannot be moved: {one_line(error)}") from None
 
     def drop(self, path: str) -> None:
@@ -169,7 +170,7 @@ class Folder:
         """
         try:
             self._delete(f"{self.base}/{path}")
-        except OSError as error:
+        except _FAILURES as error:
             raise StoreError(f"{self.root}/{path}: cannot be deleted: {one_line(error)}") from None
 
     def _replace(self, path: str, content: Any) -> None:

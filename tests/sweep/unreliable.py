@@ -2,6 +2,7 @@
 
 import random
 import socket
+import struct
 import threading
 import time
 from contextlib import suppress
@@ -12,11 +13,13 @@ class Proxy:
 
     Attributes:
       drop: chance that a piece of data is the last of its connection.
+      reset: whether a drop resets the connection, as TLS would notice it; else it ends in mid-message.
       delay: longest wait before a piece is passed on, in seconds.
       dropped: connections dropped so far.
     """
 
-    def __init__(self, target: int, seed: int = 0) -> None:
+    def __init__(self, target: int, seed: int = 0, reset: bool = False) -> None:
+        self.reset = reset
         self.target, self.drop, self.delay, self.dropped = target, 0.0, 0.0, 0
         self._chance = random.Random(seed)
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -31,19 +34,26 @@ class Proxy:
             while True:
                 near, _ = self._listener.accept()
                 far = socket.create_connection(("127.0.0.1", self.target))
+                cut = threading.Event()
                 for source, sink in ((near, far), (far, near)):
-                    threading.Thread(target=self._pass_on, args=(source, sink), daemon=True).start()
+                    threading.Thread(target=self._pass_on, args=(source, sink, cut), daemon=True).start()
 
-    def _pass_on(self, source: socket.socket, sink: socket.socket) -> None:
+    def _pass_on(self, source: socket.socket, sink: socket.socket, cut: threading.Event) -> None:
         with suppress(OSError):
             while piece := source.recv(65536):
                 time.sleep(self._chance.uniform(0, self.delay))
                 if self._chance.random() < self.drop:
                     self.dropped += 1
                     sink.sendall(piece[: self._chance.randint(0, len(piece))])
+                    if self.reset:
+                        cut.set()
                     break
                 sink.sendall(piece)
         for end in (source, sink):
             with suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
+                if cut.is_set():  # reading ends here, which ends the other thread; closing resets
+                    end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    end.shutdown(socket.SHUT_RD)
+                else:
+                    end.shutdown(socket.SHUT_RDWR)
                 end.close()
