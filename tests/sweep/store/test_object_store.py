@@ -65,7 +65,7 @@ class Network(Proxy):
         return f"gs://anonymous@{bucket}/{name}?{options}"
 
 
-@pytest.fixture(scope="module", params=["s3", "gs"])
+@pytest.fixture(scope="module", params=["s3"])
 def network(request) -> Iterator[Network]:
     network = Network(request.param)
     with pytest.MonkeyPatch.context() as patch:
