@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from fnmatch import fnmatchcase
 from functools import cached_property, reduce
 from itertools import groupby
@@ -22,7 +22,7 @@ from sweep.errors import StoreError
 from sweep.spec.seeds import SeedRanges
 from sweep.spec.shard import Cell
 from sweep.store.records import cells, recorded_sweeps
-from sweep.store.store import Store, StoredFile
+from sweep.store.store import Store, StoredFile, existing
 
 T = TypeVar("T")
 
@@ -102,6 +102,14 @@ class Selection:
             chosen = [file for file in chosen if seeds & SeedRanges([file.seeds])]
             _require(chosen, f"seeds {seeds}")
         return chosen
+
+    def of_root(self, root: str) -> "Selection":
+        """The same selection of another root.
+
+        Raises:
+          StoreError: no sweep was run there.
+        """
+        return replace(self, store=existing(root))
 
     @cached_property
     def last_runs(self) -> list[Runs]:

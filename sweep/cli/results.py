@@ -75,6 +75,10 @@ def table(
     correlation: Annotated[
         float | None, typer.Option(help="precision: correlation over seeds of paired runs; default 0.5")
     ] = None,
+    against: Annotated[
+        str | None,
+        typer.Option(help="tooling: the root of the same seeds, trained with another engine or device"),
+    ] = None,
     manual_dir: ManualDir = None,
 ) -> None:
     """Print statistics of the misses over seeds, with the published numbers."""
@@ -97,6 +101,7 @@ def table(
         "margin": margin,
         "delta": delta,
         "correlation": correlation,
+        "against": against,
     }
     with _value_error_as_spec_error():
         frame, columns = make_table(

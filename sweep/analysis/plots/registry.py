@@ -28,6 +28,12 @@ PLOTS: dict[str, Entry] = {
     "variance": Entry(
         f"{_HERE}.predictions:variance", "variance of the misses by source", "Sources of variance"
     ),
+    "luck": Entry(f"{_HERE}.sources:luck", "gain of the best of k seeds", "Sources of variance"),
+    "early": Entry(f"{_HERE}.sources:early", "correlation of early with final misses", "Training"),
+    "scaling": Entry(
+        f"{_HERE}.sources:scaling", "error against the number of training digits", "Data scaling"
+    ),
     "ensemble": Entry(f"{_HERE}.predictions:ensemble", "misses of a plurality vote of k seeds", "Ensembles"),
+    "classes": Entry(f"{_HERE}.sources:classes", "error of each true label", "Test digits"),
     "gallery": Entry(f"{_HERE}.predictions:gallery", "the hardest test digits", "Test digits"),
 }

@@ -104,6 +104,14 @@ def rate_interval(successes: int, n: int) -> Interval:
     return Interval(float(interval.low), float(interval.high))
 
 
+def correlation_interval(r: float, n: int) -> Interval:
+    """Fisher's interval of a correlation over n pairs."""
+    if n < 4 or not abs(r) < 1:
+        return NO_INTERVAL
+    half = stats.norm.ppf(1 - ALPHA / 2) / math.sqrt(n - 3)
+    return Interval(math.tanh(math.atanh(r) - half), math.tanh(math.atanh(r) + half))
+
+
 def binomial_variance(mean: float, m: int) -> float:
     """m·ē(1-ē): variance of the misses if they were m independent draws at the mean error rate ē."""
     return mean * (1 - mean / m)
@@ -112,7 +120,7 @@ def binomial_variance(mean: float, m: int) -> float:
 def test_set_variance(mean: float, variance: float, m: int) -> float:
     """Variance of the mean that no number of seeds removes, because the m test digits are a sample.
 
-    Estimated from miss counts alone as max(0, m·ē(1-ē) - s²). `predictions.decompose` estimates it from
+    Estimated from miss counts alone as max(0, m·ē(1-ē) - s²). `tables.noise.split_variance` estimates it from
     predicted labels.
     """
     return max(0.0, binomial_variance(mean, m) - variance)

@@ -28,7 +28,7 @@ def _noise(data: Selection) -> pd.DataFrame:
 
 
 @dataclass(frozen=True)
-class Decomposition:
+class VarianceParts:
     """Parts of the variance of the misses over seeds, all unbiased.
 
     With R seeds, p each digit's error rate over them, v = p(1-p) and s² the variance of the misses:
@@ -46,14 +46,14 @@ class Decomposition:
     floor: float
 
 
-def decompose(error_rates: np.ndarray, misses: np.ndarray) -> Decomposition:
+def split_variance(error_rates: np.ndarray, misses: np.ndarray) -> VarianceParts:
     """Split the variance. error_rates: [m], of each digit over R ≥ 2 runs; misses: [R]."""
     runs, m = len(misses), len(error_rates)
     v = error_rates * (1 - error_rates)
     variance = float(misses.var(ddof=1))
     independent = float(v.sum() * runs / (runs - 1))
     floor = float(m * (error_rates.var(ddof=1) - v.mean() / (runs - 1)))
-    return Decomposition(variance, independent, (variance - independent) * m / (m - 1), floor)
+    return VarianceParts(variance, independent, (variance - independent) * m / (m - 1), floor)
 
 
 def noise_table(predictions: Sequence[Predictions]) -> pd.DataFrame:
@@ -92,7 +92,7 @@ def row_of(noise: pd.DataFrame | None, cell: CellId) -> Mapping[str, Any] | None
 
 def _row(p: Predictions, rng: np.random.Generator) -> dict[str, Any]:
     n, m = p.n, len(p.truth)
-    parts = decompose(p.error_rates, p.misses)
+    parts = split_variance(p.error_rates, p.misses)
     mean = float(p.misses.mean())
     wrong = p.wrong
     lo, hi = between_interval(wrong, rng)

@@ -61,10 +61,7 @@ def pairs(
       runs: of each cell.
       planned: what the recorded sweeps request.
       split: whose misses.
-      family: which pairs, and so what Holm corrects for. "steps": consecutive variants of one recipe on the
-        same digits, or "all" if there are none; "recipes": the same variant on the same digits under
-        consecutive recipes; "datasets": the same variant and recipe on consecutive data sets; "all": every
-        two cells.
+      family: which pairs, and so what Holm corrects for, see `_family`; "all" where "steps" has none.
       margin: misses within which two variants count as equivalent.
       two_way: `two_way.two_way` of the same runs; fills `se_diff_total`.
 
@@ -107,7 +104,12 @@ def pairs(
 
 
 def _family(runs: Sequence[Runs], family: Family) -> list[tuple[Runs, Runs]]:
-    """The pairs of a family; `steps` pairs neighbours in the order of the runs."""
+    """The pairs of a family.
+
+    "steps": consecutive variants of one recipe on the same digits; "recipes": a variant under consecutive
+    recipes on the same digits; "datasets": a variant under one recipe on consecutive data sets; "all": every
+    two cells.
+    """
 
     def group(r: Runs) -> tuple[str, ...]:
         plain = r.cell.variant.replace(f"@{r.cell.recipe}", "")

@@ -30,9 +30,18 @@ TABLES: dict[str, Entry] = {
     "churn": Entry(
         f"{_HERE}.churn:TABLE", "test digits that change their label between runs", "Sources of variance"
     ),
+    "luck": Entry(
+        f"{_HERE}.luck:TABLE", "gain of the best of k seeds, and what is left of it", "Sources of variance"
+    ),
+    "tooling": Entry(f"{_HERE}.tooling:TABLE", "the same seeds with two engines, devices or versions"),
+    "early": Entry(f"{_HERE}.early:TABLE", "correlation of early with final misses", "Training"),
+    "scaling": Entry(
+        f"{_HERE}.scaling:TABLE", "misses against the number of training digits", "Data scaling"
+    ),
     "ensemble": Entry(f"{_HERE}.ensemble:TABLE", "misses of a plurality vote of k seeds", "Ensembles"),
     "digits": Entry(
         f"{_HERE}.digits:TABLE", "error rate of every test digit over seeds, hardest first", "Test digits"
     ),
+    "classes": Entry(f"{_HERE}.classes:TABLE", "misses by true label, and confusions", "Test digits"),
     "fixes": Entry(f"{_HERE}.fixes:TABLE", "test digits that each change fixes or breaks", "Test digits"),
 }

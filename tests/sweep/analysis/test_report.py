@@ -54,9 +54,9 @@ class Reader(HTMLParser):
 def test_everything_is_in_the_one_file(report):
     reader = Reader(report.html)
     assert all(address.startswith(("data:", "#")) for address in reader.addresses)
-    assert reader.tags.count("img") == 12
-    assert reader.tags.count("table") >= 9
-    assert {missing.name for missing in report.missing} == {"published", "reproductions"}
+    assert reader.tags.count("img") == 15
+    assert reader.tags.count("table") >= 12
+    assert {missing.name for missing in report.missing} == {"published", "reproductions", "scaling"}
     assert "<vmap & more>" in reader.text  # escaped, and so read back as written
 
 

@@ -20,7 +20,7 @@ WRONG = {
     name: RNG.random((24, 60)) < DIFFICULTY * share
     for name, share in (("base", 1), ("softmax", 0.9), ("dropout", 0.5))
 }
-ONLY_ON_PUBLISHED_SIZES = {"reproductions"}
+ONLY_ON_OTHER_RUNS = {"reproductions", "scaling"}  # published sizes, several sizes
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ class Published:
         return self._runs
 
 
-@pytest.mark.parametrize("name", [name for name in PLOTS if name not in ONLY_ON_PUBLISHED_SIZES])
+@pytest.mark.parametrize("name", [name for name in PLOTS if name not in ONLY_ON_OTHER_RUNS])
 @pytest.mark.parametrize("kind", ["png", "svg", "pdf"])
 def test_is_drawn_and_says_what_it_is_of(store, name, kind):
     figure = make_plot(store, name)
@@ -76,6 +76,17 @@ def load(name):
     from sweep.analysis.plots.plot import load_plot
 
     return load_plot(name)
+
+
+def test_scaling_has_a_line_and_the_published_numbers():
+    data = Published()
+    small = rows.runs({"base": A * 2}, dataset="mnist,n_train=1000", sizes=(1000, 2007))
+    data._runs = [*small, *rows.runs({"base": A})]
+    figure = load("scaling")(data)
+    assert "base: exponent 0.3" in figure.legends[0].get_texts()[0].get_text()
+    assert "Chang" in texts(figure)
+    with pytest.raises(ValueError, match="two numbers of training digits"):
+        load("scaling")(Published())
 
 
 @pytest.mark.parametrize("name", ["raincloud", "ecdf", "reproductions"])

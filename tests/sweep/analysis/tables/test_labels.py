@@ -9,7 +9,7 @@ from sweep.analysis.tables.churn import churn
 from sweep.analysis.tables.digits import digits
 from sweep.analysis.tables.ensemble import ensemble
 from sweep.analysis.tables.fixes import fixes
-from sweep.analysis.tables.noise import decompose, noise_table
+from sweep.analysis.tables.noise import noise_table, split_variance
 from sweep.analysis.tables.pairs import pairs
 from sweep.analysis.tables.two_way import two_way
 from tests.sweep.analysis import rows
@@ -61,7 +61,7 @@ def test_the_decomposition_is_unbiased():
         difficulty = rng.beta(0.4, 1.6, m)  # variance over digits: .8/(2²·3) of 0.2 mean: .0533
         quality = rng.normal(0, quality_sd, (n, 1))
         wrong = rng.random((n, m)) < np.clip(difficulty * (1 + quality / 0.2), 0, 1)
-        parts = decompose(wrong.mean(0), wrong.sum(1))
+        parts = split_variance(wrong.mean(0), wrong.sum(1))
         independent.append(parts.independent)
         real.append(parts.between)
         floor.append(parts.floor)
@@ -74,7 +74,7 @@ def test_the_decomposition_is_unbiased():
 def test_independent_coins_have_no_real_differences():
     rng = np.random.default_rng(2)
     draws = (rng.random((8, 500)) < 0.1 for _ in range(400))
-    real = [decompose(wrong.mean(0), wrong.sum(1)).between for wrong in draws]
+    real = [split_variance(wrong.mean(0), wrong.sum(1)).between for wrong in draws]
     assert abs(np.mean(real)) < 4 * np.std(real) / np.sqrt(len(real))
     assert min(real) < 0  # unbiased, so sometimes below zero
 

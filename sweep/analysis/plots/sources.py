@@ -1,0 +1,139 @@
+"""Plots of sources of variance and of scaling: luck, early, classes, scaling."""
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator
+
+from sweep.analysis.history import MISSES
+from sweep.analysis.names import SplitName
+from sweep.analysis.plots.common import about, about_labels, names, trained_runs
+from sweep.analysis.plots.style import GREY, SMALL, add_caption, looks, new_figure, panels, plain_log, styled
+from sweep.analysis.published import numbers_for, published_numbers
+from sweep.analysis.runs import rows_of
+from sweep.analysis.selection import Selection
+from sweep.analysis.tables.classes import classes as classes_table
+from sweep.analysis.tables.early import early as early_table
+from sweep.analysis.tables.luck import luck as luck_table
+from sweep.analysis.tables.scaling import fit_power_law, size_groups
+
+
+@styled
+def luck(data: Selection) -> Figure:
+    """Gain of the best of k seeds on the digits that chose it, and on the others."""
+    table = luck_table(data.predictions)
+    predictions = [p for p in data.predictions if p.n >= 3]
+    cells = [p.cell for p in predictions]
+    fig, axes = panels(len(cells), 1.7, sharex=True, sharey=True)
+    for ax, cell, name, look in zip(axes, cells, names(cells), looks(cells), strict=True):
+        mine = rows_of(table, cell)
+        ax.plot(
+            mine["k"], mine["half_gain"], color=look.colour, marker="o", ms=4, label="chosen on these digits"
+        )
+        ax.plot(
+            mine["k"], mine["half_left"], color=look.colour, marker="o", ms=4, mfc="white", ls="--",
+            label="left on the other digits",
+        )  # fmt: skip
+        ax.axhline(0, color=GREY, lw=0.7)
+        ax.set_title(name)
+        ax.set_xscale("log")
+        ax.xaxis.set_major_locator(FixedLocator(sorted(set(table["k"]))))
+        ax.xaxis.set_major_formatter(FixedFormatter([str(k) for k in sorted(set(table["k"]))]))
+        ax.xaxis.set_minor_locator(FixedLocator([]))
+    for ax in axes[-2:]:
+        ax.set_xlabel("best of k seeds")
+        ax.tick_params(labelbottom=True)
+    for ax in axes[::2]:
+        ax.set_ylabel("gain, misses")
+    handles, labels = axes[0].get_legend_handles_labels()
+    fig.legend(handles, labels, loc="outside upper center", ncols=2)
+    note = "The seed is chosen on half of the test digits; gains are in misses of the whole test set."
+    return add_caption(fig, note, about_labels(predictions))
+
+
+@styled
+def early(data: Selection, *, split: SplitName = "test") -> Figure:
+    """Correlation over seeds of the misses at each epoch with those at the last."""
+    table = early_table(data.histories(MISSES[split]), split=split)
+    runs = [r for r in trained_runs(data, 4) if len(rows_of(table, r.cell))]
+    fig = new_figure(3.4)
+    ax = fig.subplots()
+    cells = [r.cell for r in runs]
+    for cell, name, look in zip(cells, names(cells), looks(cells), strict=True):
+        mine = rows_of(table, cell)
+        share = 100 * mine["epoch"] / mine["epochs"]
+        ax.fill_between(share, mine["r_lo"], mine["r_hi"], color=look.colour, alpha=0.08, lw=0)
+        ax.plot(share, mine["r"], color=look.colour, ls=look.line, label=name)
+    ax.axhline(0, color=GREY, lw=0.7)
+    ax.set_xlabel("share of the training, %")
+    ax.set_ylabel(f"correlation with the final {split} misses")
+    ax.set(xlim=(0, 100), ylim=(-1, 1))
+    fig.legend(loc="outside upper center", ncols=3)
+    return add_caption(fig, "Correlation over seeds; bands: 95 % (Fisher).", about(runs))
+
+
+@styled
+def classes(data: Selection) -> Figure:
+    """Error of each true label, with its interval over seeds."""
+    table = classes_table(data.predictions)
+    fig = new_figure(3.2)
+    ax = fig.subplots()
+    cells = [p.cell for p in data.predictions]
+    for i, (cell, name, look) in enumerate(zip(cells, names(cells), looks(cells), strict=True)):
+        mine = rows_of(table, cell)
+        share = 100 / mine["digits"]
+        at = mine["true"] + 0.6 * ((i + 0.5) / len(cells) - 0.5)
+        reach = np.stack([mine["mean"] - mine["ci_lo"], mine["ci_hi"] - mine["mean"]]) * share.to_numpy()
+        ax.errorbar(
+            at, mine["mean"] * share, yerr=reach, fmt=look.marker, ms=3.5, lw=1, color=look.colour, label=name
+        )
+    ax.xaxis.set_major_locator(MaxNLocator(10, integer=True))
+    ax.grid(axis="x", visible=False)
+    ax.set_ylim(bottom=0)
+    ax.set_xlabel("true label")
+    ax.set_ylabel("error, %")
+    fig.legend(loc="outside upper center", ncols=3)
+    return add_caption(
+        fig, "Mean error of a run and its 95 % interval over seeds.", about_labels(data.predictions)
+    )
+
+
+@styled
+def scaling(data: Selection, *, split: SplitName = "test", numbers: str | None = None) -> Figure:
+    """Error against the number of training digits, with the fitted power law."""
+    groups = size_groups(trained_runs(data), split)
+    if not groups:
+        raise ValueError("this plot needs a variant with runs on two numbers of training digits (n_train)")
+    known = published_numbers(numbers)
+    fig = new_figure(3.8)
+    ax = fig.subplots()
+    firsts = [group[0].cell for group in groups]
+    for group, look in zip(groups, looks(firsts), strict=True):
+        law = fit_power_law(group, split)
+        sizes = np.array([r.sizes["train"] for r in group], float)
+        ends = np.array([sizes.min(), sizes.max()])
+        interval = law.exponent_interval
+        reach = "" if np.isnan(interval.lo) else f" ({interval.lo:.2f}–{interval.hi:.2f})"
+        label = f"{group[0].cell.variant}: exponent {law.exponent:.2f}{reach}"
+        ax.plot(ends, [law(n) for n in ends], color=look.colour, ls=look.line, lw=1, label=label)
+        for r in group:
+            errors = 100 * r.misses(split) / r.sizes[split]
+            low, high = np.quantile(errors, [0.05, 0.95])
+            n = r.sizes["train"]
+            ax.plot([n, n], [low, high], color=look.colour, lw=3, alpha=0.3)
+            ax.plot(n, errors.mean(), look.marker, color=look.colour, ms=5)
+            for number in numbers_for(r, split, known):
+                error = 100 * number.misses / r.sizes[split]
+                ax.plot(n, error, "D", ms=5, mec="black", mfc="white", zorder=5)
+                ax.annotate(
+                    number.source.name, (n, error), xytext=(-6, 0), textcoords="offset points",
+                    ha="right", va="center", fontsize=SMALL,
+                )  # fmt: skip
+    ax.set_xscale("log")
+    ax.set_yscale("log")
+    plain_log(ax.xaxis)
+    plain_log(ax.yaxis)
+    ax.set_xlabel("training digits")
+    ax.set_ylabel(f"{split} error, %")
+    fig.legend(loc="outside upper center", ncols=1)
+    note = "Markers: means over seeds; bars: 5–95 % of seeds; diamonds: published numbers, one seed each."
+    return add_caption(fig, note, about([r for group in groups for r in group]))
