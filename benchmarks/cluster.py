@@ -1,9 +1,9 @@
-"""What a second machine brings: a sweep on a Ray cluster of one worker node against two, one core each.
+"""Speed-up of a second node: a sweep on a Ray cluster with one and with two worker nodes of one core each.
 
     python -m benchmarks.cluster [--seeds 0:64] [--epochs 16]
 
-The nodes are raylets of one machine, which must have two idle cores. Whole runs on the embedded digits; the start-up
-of Ray is left out (the clock starts when a shard says its first word). Prints the ratio; 2.0 is perfect.
+The nodes are raylets on one machine, which needs two idle cores. Trains whole runs on mnist5k. The clock starts at
+the first message of a worker, which excludes the start of Ray. Prints the ratio; 2.0 is ideal.
 """
 
 import argparse
@@ -11,7 +11,7 @@ import os
 import tempfile
 import time
 
-os.environ["RAY_AUTH_MODE"] = "disabled"  # the cluster listens on this machine for a minute
+os.environ["RAY_AUTH_MODE"] = "disabled"  # a short-lived cluster on this machine
 
 from ray.cluster_utils import Cluster
 
@@ -23,7 +23,7 @@ from sweep.store.store import Store
 
 
 def seconds(spec: SweepSpec, workers: int) -> float:
-    """Wall time of a sweep in a fresh root on a fresh cluster, start-up apart."""
+    """Wall time of a sweep in a new root on a new cluster, without start-up."""
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
     try:
         for _ in range(workers):
@@ -37,19 +37,19 @@ def seconds(spec: SweepSpec, workers: int) -> float:
 
 
 def main() -> None:
-    """Measure both, print each and the ratio."""
+    """Measure both and print the ratio."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--seeds", default="0:64")
     parser.add_argument("--epochs", type=int, default=16)
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     spec = parse(
         {
             "variants": "base,dropout",
             "dataset": "mnist5k",
-            "seeds": given.seeds,
-            "set": {"epochs": given.epochs},
+            "seeds": arguments.seeds,
+            "set": {"epochs": arguments.epochs},
             "engine": "lanes",
         }
     )

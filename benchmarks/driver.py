@@ -1,9 +1,9 @@
-"""How much a driver can take: planning, writing, memory, streaming.
+"""Throughput of the driver: planning, writing, memory and streaming.
 
     python benchmarks/driver.py
 
-Plans 5,000 shards of 100,000 seeds from an empty and from a full store; drives them through stand-in shards that
-return at once, as Parquet files on the local disk; and lets 64 workers stream to one Ray driver on this machine.
+Plans 5,000 shards with 100,000 seeds on an empty and on a full store, stores simulated shards that finish at
+once, and streams messages from 64 Ray workers to one driver on this machine.
 """
 
 import resource
@@ -26,12 +26,12 @@ SHARDS, WIDTH, DIGITS = 5_000, 20, 2_007
 WORKERS, ITEMS = 64, 500
 
 
-def instant(
+def simulated(
     shards: list[Shard], resume_from: Callable[[Shard], bytes | None]
 ) -> Iterator[tuple[Shard, Message]]:
-    """Shards that are done when they are asked for: 23 epochs of 20 seeds, and 2,007 labels a seed.
+    """An executor whose shards finish immediately: 23 epochs of 20 seeds with 2,007 labels per seed.
 
-    All have one shard's tables but for the seeds: what a worker would spend on them is not the driver's.
+    The tables of all shards differ only in their seeds, because building them is the work of a worker.
     """
     first = shards[0]
     variant, name = first.cell.variant, first.cell.dataset
@@ -49,26 +49,26 @@ def instant(
             first_seed=shard.seeds.start,
             last_seed=shard.seeds[-1],
             epochs=23,
-            engine="stand-in",
-            device="nothing",
+            engine="simulated",
+            device="none",
             code="benchmark",
             versions={},
             started="1989-12-01T00:00:00",
             seconds=0.0,
         )
-        yield shard, Started(0, "stand-in", "nothing", None)
+        yield shard, Started(0, "simulated", "none", None)
         yield shard, Progress(23, [0.05] * WIDTH)
-        yield shard, Finished(_moved(epochs, shard, 23), _moved(labels, shard, 1), metadata)
+        yield shard, Finished(_with_seeds(epochs, shard, 23), _with_seeds(labels, shard, 1), metadata)
 
 
-def _moved(table: pa.Table, shard: Shard, rows: int) -> pa.Table:
+def _with_seeds(table: pa.Table, shard: Shard, rows: int) -> pa.Table:
     at = table.schema.get_field_index("seed")
     seeds = pa.array(np.repeat(np.array(shard.seeds, np.int64), rows))
     return table.set_column(at, table.schema.field(at), seeds)
 
 
 def streaming() -> tuple[int, float]:
-    """Items received in order from 64 concurrent streaming tasks, and seconds from the first to the last."""
+    """Stream items in order from 64 concurrent tasks. Returns the number of items and the seconds."""
     import ray
 
     from sweep.executors.connection import connect
@@ -93,7 +93,7 @@ def streaming() -> tuple[int, float]:
                     del streams[stream]
                     continue
                 if item != expected[worker]:
-                    raise AssertionError(f"worker {worker}: item {item} in place of {expected[worker]}")
+                    raise AssertionError(f"worker {worker}: item {item} instead of {expected[worker]}")
                 began = began or time.monotonic()
                 expected[worker] += 1
                 received += 1
@@ -101,7 +101,7 @@ def streaming() -> tuple[int, float]:
 
 
 def main() -> None:
-    """Measure each, print each."""
+    """Run and print all measurements."""
     from model.numerics import configure
 
     configure(platform="cpu", threads=1)
@@ -113,27 +113,27 @@ def main() -> None:
         store = Store(f"{folder}/results")
         began = time.monotonic()
         planned = missing(spec, store, datasets)
-        _say(
+        _print(
             f"plan of {len(planned):,} shards, {SHARDS * WIDTH:,} seeds", f"{time.monotonic() - began:.2f} s"
         )
         store.open_for_writing()
         began = time.monotonic()
-        done = train(spec, store, datasets, instant)
-        _say("driven and stored", f"{len(done.finished) / (time.monotonic() - began):,.0f} shards a second")
+        done = train(spec, store, datasets, simulated)
+        _print("stored", f"{len(done.finished) / (time.monotonic() - began):,.0f} shards per second")
         began = time.monotonic()
         left = missing(spec, Store(f"{folder}/results"), datasets)
-        _say("plan from the full store", f"{time.monotonic() - began:.2f} s, {len(left)} left")
+        _print("plan from the full store", f"{time.monotonic() - began:.2f} s, {len(left)} left")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    _say("peak memory of the driver", f"{peak:.0f} MiB")
+    _print("peak memory of the driver", f"{peak:.0f} MiB")
     received, seconds = streaming()
-    _say(
+    _print(
         f"{WORKERS} workers streamed",
-        f"{received:,} of {WORKERS * ITEMS:,} items, {received / seconds:,.0f} a second",
+        f"{received:,} of {WORKERS * ITEMS:,} items, {received / seconds:,.0f} per second",
     )
 
 
-def _say(what: str, figure: str) -> None:
-    print(f"{what:40s}{figure}", flush=True)
+def _print(name: str, value: str) -> None:
+    print(f"{name:40s}{value}", flush=True)
 
 
 if __name__ == "__main__":

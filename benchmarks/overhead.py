@@ -1,9 +1,9 @@
-"""What the service costs: a sweep on Ray with two workers against half of the inline executor's time on one core.
+"""Overhead of the service: a sweep on Ray with two workers, compared with half of the inline executor's time.
 
     python benchmarks/overhead.py [--seeds 0:64] [--epochs 4] [--dataset mnist]
 
-Both train `base` and `softmax`, all epochs, on the embedded digits, in one sitting; the start-up of Ray and the
-loading of the digits are left out (the clock starts at the first message). Prints the ratio; 1.0 is perfect.
+Both train all epochs of `base` and `softmax` on mnist5k. The clock starts at the first message of a worker, which
+excludes the start of Ray and loading the digits. Prints the ratio; 1.0 is ideal.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from sweep.store.store import Store
 
 
 class Clock(Observer):
-    """Time from the first message of a worker to the end."""
+    """Records the time of the first message from a worker."""
 
     def __init__(self) -> None:
         self.first = 0.0
@@ -29,7 +29,7 @@ class Clock(Observer):
 
 
 def seconds(spec: SweepSpec, executor: Executor, workers: int) -> float:
-    """Wall time of a sweep in a fresh root, start-up apart."""
+    """Wall time of a sweep in a new root, without start-up."""
     with tempfile.TemporaryDirectory() as folder:
         clock = Clock()
         run(spec, Store(f"{folder}/results"), Settings(executor=executor, workers=workers), clock)
@@ -37,22 +37,22 @@ def seconds(spec: SweepSpec, executor: Executor, workers: int) -> float:
 
 
 def main() -> None:
-    """Measure in turn, print each and the ratio."""
+    """Measure both and print the ratio."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--seeds", default="0:64")
-    parser.add_argument("--epochs", type=int, default=23, help="fewer leave the workers' own start to tell")
+    parser.add_argument("--epochs", type=int, default=23, help="with few epochs, worker start-up dominates")
     parser.add_argument("--dataset", default="mnist5k")
     parser.add_argument("--engine", default="auto")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     spec = parse(
         {
             "variants": "base,softmax",
-            "seeds": given.seeds,
-            "set": {"epochs": given.epochs},
-            "engine": given.engine,
-            "dataset": given.dataset,
+            "seeds": arguments.seeds,
+            "set": {"epochs": arguments.epochs},
+            "engine": arguments.engine,
+            "dataset": arguments.dataset,
         }
     )
     inline = seconds(spec, "inline", 1)

@@ -13,8 +13,10 @@ class StoreError(Exception):
 
 def one_line(error: BaseException) -> str:
     """The reason for an error in one line: the operating system's text, else the first line of its message."""
-    if isinstance(error, OSError) and error.errno and error.errno > 0:
-        return os.strerror(error.errno)
+    if isinstance(error, OSError) and error.errno:
+        return (
+            os.strerror(error.errno) if error.errno > 0 else str(error.strerror)
+        )  # below 0: of name resolution
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__
 

@@ -6,7 +6,7 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-CODE = "LECUN1989_CODE"  # environment of a submitted job: the code's name where it was submitted
+from sweep.settings import CODE
 
 
 @cache

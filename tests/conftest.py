@@ -1,4 +1,4 @@
-"""Numerics as in every process of the project, set before any test imports JAX."""
+"""Configure the numerics, as in every process of the project, before any test imports JAX."""
 
 import os
 

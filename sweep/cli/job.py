@@ -1,26 +1,24 @@
-"""What runs on the head for a submitted sweep: `sweep run` for each spec, with a cluster under it."""
+"""Entry point of a submitted sweep, on the head of a cluster: `sweep run` for each spec of the request."""
 
 import json
 import os
 
-from sweep.cluster.jobs import REQUEST
+from sweep.cli.process import run_process
+from sweep.settings import REQUEST
 
 
 def main() -> None:
-    """Train what the request in the environment asks for; SIGTERM ends it as Ctrl-C does."""
-    from sweep.cli.main import FAILED, print_summary, train
+    """Train the specs of the request in the environment; SIGTERM ends it as Ctrl-C does."""
+    from sweep.cli.training import train
     from sweep.settings import Settings
     from sweep.spec.spec import parse
     from sweep.store.store import Store
 
     request = json.loads(os.environ[REQUEST])
     specs = [parse(fields) for fields in request["specs"]]
-    store = Store(request["root"])
     settings = Settings(address="auto", **request["options"])
-    failed = train(specs, store, settings, "submit the same again")
-    print_summary(store, specs)
-    raise SystemExit(FAILED if failed else 0)
+    train(specs, Store(request["root"]), settings, "submit the same again")
 
 
 if __name__ == "__main__":
-    main()
+    run_process(main)

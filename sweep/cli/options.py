@@ -1,61 +1,135 @@
-"""Options that several commands share, each said once."""
+"""Options that several commands share, each defined once."""
 
+from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
 
-# --- which sweep: words that replace a spec's ---
+from data.options import DATASETS
+from model.engines import ENGINES
+from model.variants import OVERRIDABLE, RECIPES, VARIANTS
+from sweep.errors import SpecError
 
-VariantsOption = Annotated[str | None, typer.Option("--variants", help="base,softmax,adamw,augment,dropout")]
+
+class Executor(StrEnum):
+    """Where shards are trained."""
+
+    ray = "ray"
+    inline = "inline"
+
+
+class Device(StrEnum):
+    """Devices that shards may use."""
+
+    auto = "auto"
+    cpu = "cpu"
+    gpu = "gpu"
+    tpu = "tpu"
+
+
+def epilog(*examples: str) -> str:
+    """Examples below the help of a command, a line each."""
+    return "\b\nExamples:\n" + "\n".join(f"  {example}" for example in examples)
+
+
+# --- the spec: options that replace its keys ---
+
+SpecArgument = Annotated[
+    str | None,
+    typer.Argument(metavar="SPEC", help="YAML file or preset (`sweep presets` lists them)"),
+]
+VariantsOption = Annotated[
+    str | None, typer.Option("--variants", metavar="NAMES", help=f"Comma-separated: {', '.join(VARIANTS)}")
+]
 RecipeOption = Annotated[
-    str | None, typer.Option("--recipe", help="flax, notebook or karpathy; several with commas")
+    str | None, typer.Option("--recipe", metavar="NAMES", help=f"Comma-separated: {', '.join(RECIPES)}")
 ]
 SeedsOption = Annotated[
-    str | None, typer.Option("--seeds", help="0:64 is seeds 0 to 63; also 7, or 0:16,100:110")
+    str | None,
+    typer.Option("--seeds", metavar="RANGES", help="0:64 is seeds 0 to 63; also 7, or 0:16,100:110"),
 ]
-DatasetOption = Annotated[str | None, typer.Option("--dataset", help="mnist, usps or mnist5k")]
+DatasetOption = Annotated[
+    str | None, typer.Option("--dataset", metavar="NAME", help=f"One of {', '.join(DATASETS)}")
+]
 SetOption = Annotated[
     list[str] | None,
-    typer.Option("--set", help="learning_rate=0.01,0.03: a hyper-parameter, several values make a grid"),
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUES",
+        help="Values of a hyper-parameter, such as learning_rate=0.01,0.03; may be repeated, several make a grid. "
+        f"Names: {', '.join(OVERRIDABLE)}",
+    ),
 ]
-EpochsOption = Annotated[int | None, typer.Option("--epochs", help="Short for --set epochs=N")]
-EngineOption = Annotated[str | None, typer.Option("--engine", help="auto, vmap or lanes")]
+EpochsOption = Annotated[int | None, typer.Option("--epochs", metavar="N", help="Short for --set epochs=N")]
+EngineOption = Annotated[
+    str | None, typer.Option("--engine", metavar="NAME", help=f"One of auto, {', '.join(ENGINES)}")
+]
 WidthOption = Annotated[
-    int | None, typer.Option("--shard-width", help="Seeds trained together by one worker")
+    int | None, typer.Option("--shard-width", metavar="N", help="Seeds trained together by one worker")
 ]
 
-# --- how it is run ---
+# --- execution ---
 
-RootOption = Annotated[str, typer.Option("--root", help="Where results go: a folder, gs://… or s3://…")]
+RootOption = Annotated[
+    str, typer.Option("--root", metavar="ROOT", help="Results: a folder, gs://BUCKET/… or s3://BUCKET/…")
+]
+ExecutorOption = Annotated[
+    Executor, typer.Option("--executor", help="ray: parallel; inline: this process alone")
+]
 RayOption = Annotated[
-    str | None, typer.Option("--address", help="A Ray cluster; without it Ray runs on this machine")
+    str | None,
+    typer.Option(
+        "--address", metavar="HOST:PORT", help="A Ray cluster; without it Ray starts on this machine"
+    ),
 ]
 WorkersOption = Annotated[
-    int | None, typer.Option("--workers", min=1, help="Cores to use on this machine; default all")
+    int | None,
+    typer.Option("--workers", metavar="N", min=1, help="Cores to use on this machine; default all"),
 ]
+DeviceOption = Annotated[Device, typer.Option("--device", help="Train on these devices only")]
 CheckpointOption = Annotated[
-    float, typer.Option("--checkpoint-seconds", min=0, help="Time between a shard's checkpoints")
+    float,
+    typer.Option(
+        "--checkpoint-seconds", metavar="SECONDS", min=0, help="Minimum time between two checkpoints"
+    ),
 ]
 ManualOption = Annotated[
     str | None,
-    typer.Option("--manual-dir", help="Folder of data files placed by hand, where the driver runs"),
+    typer.Option(
+        "--manual-dir", metavar="FOLDER", help="Original data files, on the machine that runs the driver"
+    ),
 ]
 
+# --- clusters ---
 
-def grid(overrides: list[str] | None, epochs: int | None) -> dict[str, Any] | None:
+JobsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--address",
+        metavar="URL",
+        help="A cluster's job server, as `ray dashboard` forwards it: http://127.0.0.1:8265",
+    ),
+]
+JobArgument = Annotated[str, typer.Argument(metavar="JOB", help="A name from `sweep jobs`")]
+
+
+def hyper_parameters(overrides: list[str] | None, epochs: int | None) -> dict[str, Any] | None:
     """Values of hyper-parameters from `--set` and `--epochs`; None where neither is given.
 
     Raises:
-      SpecError: no "=" or no value.
+      SpecError: no name or no value, or a hyper-parameter is given twice.
     """
-    from sweep.errors import SpecError
-
     values: dict[str, Any] = {}
-    for text in overrides or []:
-        key, equals, value = text.partition("=")
-        if not equals or not value:
+    given = list(overrides or []) + ([f"epochs={epochs}"] if epochs is not None else [])
+    for text in given:
+        name, _, value = (part.strip() for part in text.partition("="))
+        if not name or not value:
             raise SpecError(
                 f"--set {text}: write a hyper-parameter and its values, such as learning_rate=0.01,0.03"
             )
-        values[key.strip()] = value
-    return (values | ({"epochs": str(epochs)} if epochs is not None else {})) or None
+        if name in values:
+            raise SpecError(
+                f"{name} is given twice: write all values in one option, such as --set {name}={values[name]},{value}"
+            )
+        values[name] = value
+    return values or None

@@ -17,21 +17,33 @@ from sweep.analysis.names import (
 )
 from sweep.analysis.plots.registry import PLOTS
 from sweep.analysis.tables.registry import TABLES
+from sweep.cli.options import ManualOption, RootOption
+from sweep.cli.output import OutputFile
+from sweep.cli.process import say
+from sweep.errors import SpecError, printable
 
 if TYPE_CHECKING:
     from sweep.analysis.selection import Selection
 
-Root = Annotated[str, typer.Option(help="Where results are stored: a folder, gs://… or s3://…")]
-Variants = Annotated[str | None, typer.Option(help="Only these variants; 'base,*' is every override of base")]
-Recipe = Annotated[str | None, typer.Option(help="Only these recipes")]
-DatasetName = Annotated[str | None, typer.Option(help="Only these data sets")]
-EngineName = Annotated[str | None, typer.Option(help="Only runs of these engines")]
-Seeds = Annotated[str | None, typer.Option(help="Only these seeds, such as 0:16")]
-ManualDir = Annotated[str | None, typer.Option(help="Folder of manually placed data files")]
+
+def _filter(what: str) -> Any:
+    return typer.Option(metavar="NAMES", help=f"Only these {what}; comma-separated")
+
+
+VariantsFilter = Annotated[
+    str | None,
+    typer.Option(
+        "--variants", metavar="NAMES", help="Only these variants; 'base,*' is every override of base"
+    ),
+]
+RecipeFilter = Annotated[str | None, _filter("recipes")]
+DatasetFilter = Annotated[str | None, _filter("data sets")]
+EngineFilter = Annotated[str | None, _filter("engines")]
+SeedsFilter = Annotated[str | None, typer.Option(metavar="RANGES", help="Only these seeds, such as 0:16")]
 SplitOption = Annotated[
     SplitName | None, typer.Option(help="Misses on the test (default) or on the training digits")
 ]
-Numbers = Annotated[
+NumbersOption = Annotated[
     str | None,
     typer.Option(
         metavar="FILE",
@@ -42,55 +54,56 @@ Numbers = Annotated[
 
 
 def table(
-    name: Annotated[str, typer.Argument(help=", ".join(TABLES))] = "summary",
-    root: Root = "results",
+    name: Annotated[str, typer.Argument(metavar="TABLE", help=", ".join(TABLES))] = "summary",
+    root: RootOption = "results",
     format: Annotated[
         Format | None,
         typer.Option(help="Default text; text, markdown and latex have the main columns, the others all"),
     ] = None,
     out: Annotated[
-        Path | None,
-        typer.Option(help=f"File to write; its suffix chooses the format: {', '.join(FORMAT_OF_SUFFIX)}"),
+        Path | None, typer.Option(metavar="FILE", help=f"Write a file: {', '.join(FORMAT_OF_SUFFIX)}")
     ] = None,
-    variants: Variants = None,
-    recipe: Recipe = None,
-    dataset: DatasetName = None,
-    engine: EngineName = None,
-    seeds: Seeds = None,
-    epoch: Annotated[int | None, typer.Option(help="At this epoch instead of the last")] = None,
+    variants: VariantsFilter = None,
+    recipe: RecipeFilter = None,
+    dataset: DatasetFilter = None,
+    engine: EngineFilter = None,
+    seeds: SeedsFilter = None,
+    epoch: Annotated[int | None, typer.Option(metavar="N", help="At epoch N instead of the last")] = None,
     split: SplitOption = None,
     noise: Annotated[
         bool | None, typer.Option("--noise", help="Fill the columns that need predicted labels")
     ] = None,
-    numbers: Numbers = None,
+    numbers: NumbersOption = None,
     family: Annotated[
         Family | None, typer.Option(help="pairs: which comparisons, and so Holm's family")
     ] = None,
     margin: Annotated[
-        float | None, typer.Option(help="pairs: misses within which variants count as equivalent; default 5")
+        float | None,
+        typer.Option(metavar="N", help="pairs: misses within which variants count as equivalent; default 5"),
     ] = None,
     delta: Annotated[
-        float | None, typer.Option(help="precision: difference in misses to detect; default 3")
+        float | None, typer.Option(metavar="N", help="precision: difference in misses to detect; default 3")
     ] = None,
     correlation: Annotated[
-        float | None, typer.Option(help="precision: correlation over seeds of paired runs; default 0.5")
+        float | None,
+        typer.Option(metavar="R", help="precision: correlation over seeds of paired runs; default 0.5"),
     ] = None,
     against: Annotated[
         str | None,
-        typer.Option(help="tooling: the root of the same seeds, trained with another engine or device"),
+        typer.Option(
+            metavar="ROOT", help="tooling: the root of the same seeds, trained with another engine or device"
+        ),
     ] = None,
-    manual_dir: ManualDir = None,
+    manual_dir: ManualOption = None,
 ) -> None:
     """Print statistics of the misses over seeds, with the published numbers."""
+    # Over 60 lines because each option is a parameter.
     from sweep.analysis.tables.format import render
     from sweep.analysis.tables.table import load_table, make_table
-    from sweep.errors import SpecError
-    from sweep.store.folder import write_atomically
     from sweep.store.store import existing
 
-    chosen = format or (FORMAT_OF_SUFFIX.get(out.suffix.lower()) if out else None) or "text"
-    if chosen == "parquet" and out is None:
-        raise SpecError("--format parquet writes a binary file: name it with --out")
+    chosen = _format(format, out)
+    file = OutputFile(out, () if format else tuple(FORMAT_OF_SUFFIX)) if out else None
     main_only = chosen in MAIN_COLUMNS_ONLY
     options = {
         "epoch": epoch,
@@ -113,43 +126,44 @@ def table(
             **_given(options),
         )
     content = render(frame, chosen, columns if main_only else None, load_table(name).limit)
-    if out is not None:
-        write_atomically(out, content.encode() if isinstance(content, str) else content)
+    if file:
+        file.write(content)
     else:
         print(content)
 
 
 def plot(
-    name: Annotated[str, typer.Argument(help=", ".join(PLOTS))],
-    root: Root = "results",
+    name: Annotated[str, typer.Argument(metavar="PLOT", help=", ".join(PLOTS))],
+    root: RootOption = "results",
     out: Annotated[
-        Path | None, typer.Option(help=f"File to write: {', '.join(FIGURE_SUFFIXES)}; default NAME.png")
+        Path | None,
+        typer.Option(metavar="FILE", help=f"Write a file: {', '.join(FIGURE_SUFFIXES)}; default PLOT.png"),
     ] = None,
-    variants: Variants = None,
-    recipe: Recipe = None,
-    dataset: DatasetName = None,
-    engine: EngineName = None,
-    seeds: Seeds = None,
+    variants: VariantsFilter = None,
+    recipe: RecipeFilter = None,
+    dataset: DatasetFilter = None,
+    engine: EngineFilter = None,
+    seeds: SeedsFilter = None,
     split: SplitOption = None,
-    numbers: Numbers = None,
+    numbers: NumbersOption = None,
     family: Annotated[
         Family | None, typer.Option(help="forest: which comparisons, and so Holm's family")
     ] = None,
     margin: Annotated[
-        float | None, typer.Option(help="forest: misses within which variants count as equivalent")
+        float | None,
+        typer.Option(metavar="N", help="forest: misses within which variants count as equivalent"),
     ] = None,
-    manual_dir: ManualDir = None,
+    manual_dir: ManualOption = None,
 ) -> None:
     """Plot the misses over seeds."""
-    from sweep.analysis.plots.plot import make_plot
+    from sweep.analysis.plots.plot import load_plot, make_plot
     from sweep.analysis.plots.style import figure_format, to_bytes
-    from sweep.store.folder import write_atomically
     from sweep.store.store import existing
 
-    path = out or Path(f"{name}.png")
     options = {"split": split, "numbers": numbers, "family": family, "margin": margin}
     with _value_error_as_spec_error():
-        kind = figure_format(path)
+        load_plot(name)  # rejects an unknown name, from which the file's name is made
+        file = OutputFile(out or Path(f"{name}.png"), FIGURE_SUFFIXES)
         figure = make_plot(
             existing(root),
             name,
@@ -157,60 +171,75 @@ def plot(
             **_filters(variants, recipe, dataset, engine, seeds),
             **_given(options),
         )
-    write_atomically(path, to_bytes(figure, kind))
-    print(path)
+    file.write(to_bytes(figure, figure_format(file.path)))
 
 
 def compare(
-    misses: Annotated[int, typer.Option(help="Misclassified digits of your run")],
-    variant: Annotated[str, typer.Option(help="Variant whose seeds to compare with, as named in tables")],
-    root: Root = "results",
-    out: Annotated[Path | None, typer.Option(help=f"Also plot it: {', '.join(FIGURE_SUFFIXES)}")] = None,
-    recipe: Recipe = None,
-    dataset: DatasetName = None,
-    engine: EngineName = None,
-    seeds: Seeds = None,
+    misses: Annotated[int, typer.Option(metavar="N", help="Misclassified digits of your run")],
+    variant: Annotated[
+        str, typer.Option(metavar="NAME", help="Variant whose seeds to compare with, as in tables")
+    ],
+    root: RootOption = "results",
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help=f"Also plot it: {', '.join(FIGURE_SUFFIXES)}")
+    ] = None,
+    recipe: RecipeFilter = None,
+    dataset: DatasetFilter = None,
+    engine: EngineFilter = None,
+    seeds: SeedsFilter = None,
     split: SplitOption = None,
 ) -> None:
     """Compare the misses of one run with the seeds of a variant."""
-    import sys
-
     from sweep.analysis.compare import compare as place
     from sweep.analysis.plots.differences import place as draw
     from sweep.analysis.plots.style import figure_format, to_bytes
-    from sweep.store.folder import write_atomically
 
+    file = OutputFile(out, FIGURE_SUFFIXES) if out else None
     chosen = _selection(root, None, _filters(None, recipe, dataset, engine, seeds))
     with _value_error_as_spec_error():
-        kind = figure_format(out) if out else None
         found = place(chosen.runs(), variant, misses, split=split or "test")
-    if out is not None and kind is not None:
-        write_atomically(out, to_bytes(draw(found.runs, split or "test", misses), kind))
+    if file:
+        figure = draw(found.runs, split or "test", misses)
+        file.write(to_bytes(figure, figure_format(file.path)))
     print(found.sentence)
     for warning in found.warnings:
-        print(warning, file=sys.stderr)
+        say(printable(warning))
 
 
 def report(
-    root: Root = "results",
-    out: Annotated[Path, typer.Option(help="The HTML file")] = Path("report.html"),
-    variants: Variants = None,
-    recipe: Recipe = None,
-    dataset: DatasetName = None,
-    engine: EngineName = None,
-    seeds: Seeds = None,
-    numbers: Numbers = None,
-    manual_dir: ManualDir = None,
+    root: RootOption = "results",
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The HTML file")] = Path("report.html"),
+    variants: VariantsFilter = None,
+    recipe: RecipeFilter = None,
+    dataset: DatasetFilter = None,
+    engine: EngineFilter = None,
+    seeds: SeedsFilter = None,
+    numbers: NumbersOption = None,
+    manual_dir: ManualOption = None,
 ) -> None:
     """Write one HTML file with every table and plot."""
     from sweep.analysis.report import make_report
-    from sweep.store.folder import write_atomically
 
+    file = OutputFile(out, (".html", ".htm"))
     chosen = _selection(root, manual_dir, _filters(variants, recipe, dataset, engine, seeds))
     with _value_error_as_spec_error():
         made = make_report(chosen, numbers=numbers)
-    write_atomically(out, made.html.encode())
-    print(out)
+    file.write(made.html)
+
+
+def _format(format: Format | None, out: Path | None) -> Format:
+    """The format that `--format` or the suffix of `--out` says.
+
+    Raises:
+      SpecError: they contradict each other, or a binary format without a file.
+    """
+    by_suffix = FORMAT_OF_SUFFIX.get(out.suffix.lower()) if out else None
+    if format and by_suffix and format != by_suffix:
+        raise SpecError(f"--format {format} and --out {out} contradict each other: leave out --format")
+    chosen: Format = format or by_suffix or "text"
+    if chosen == "parquet" and out is None:
+        raise SpecError("--format parquet writes a binary file: name it with --out")
+    return chosen
 
 
 def _filters(
@@ -239,8 +268,6 @@ def _selection(root: str, manual_dir: str | None, filters: dict[str, str | None]
 @contextmanager
 def _value_error_as_spec_error() -> Iterator[None]:
     """The analysis raises ValueError for a request that it cannot answer."""
-    from sweep.errors import SpecError
-
     try:
         yield
     except ValueError as error:

@@ -1,1 +1,1 @@
-"""Sweeps on a Ray cluster: its file checked, sweeps submitted as Ray jobs, watched and fetched."""
+"""Client of a Ray cluster: file checks, jobs, fetch. May import sweep.spec and sweep.store."""

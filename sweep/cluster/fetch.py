@@ -1,4 +1,4 @@
-"""Results from the head to this machine, by the cluster's own rsync."""
+"""Copy results from the head node to this machine with rsync."""
 
 import io
 import logging
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sweep.cluster.jobs import root_on_head
 from sweep.cluster.validate import read
-from sweep.errors import SpecError, StoreError
+from sweep.errors import SpecError, StoreError, one_line
 from sweep.store.store import Store
 
 
@@ -15,32 +15,31 @@ def fetch(file: Path, root: str, to: Path) -> int:
     """Copy a results folder.
 
     Args:
-      file: what `ray up` was given.
-      root: on the head.
-      to: a folder of results here, or one that is to be made.
+      file: the cluster file.
+      root: the root on the head node.
+      to: a local root, created if missing.
 
     Returns:
-      Finished shards that are here afterwards.
+      Number of finished shards in `to` afterwards.
 
     Raises:
-      SpecError: the root needs no fetching, or the file is none.
-      StoreError: nothing is there, the head is not to be reached, or `to` holds other things.
+      SpecError: the root is an object store, or `file` is not a cluster file.
+      StoreError: the root is missing, the head node is unreachable, or `to` contains other files.
     """
     if "://" in root:
-        raise SpecError(f"{root}: needs no fetching: `sweep table --root {root}` reads it from anywhere")
+        raise SpecError(f"{root}: object stores need no fetch: use `sweep table --root {root}`")
     read(file)
-    Store(str(to))  # refuses a folder of other things
+    Store(str(to))  # rejects a folder with other files
     from ray.autoscaler.sdk import configure_logging, rsync
 
     configure_logging(verbosity=0)
     logging.getLogger("ray.autoscaler").setLevel(logging.WARNING)
     to.mkdir(parents=True, exist_ok=True)
     try:
-        with redirect_stdout(io.StringIO()):  # what Ray says of its own steps
+        with redirect_stdout(io.StringIO()):  # hide Ray's progress messages
             rsync(str(file), source=f"{root_on_head(root)}/", target=f"{to.absolute()}/", down=True)
-    except Exception as error:  # click's, Ray's RuntimeError when no head is up …
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    except Exception as error:  # click's errors, or Ray's RuntimeError if no head node runs
         if not any(to.iterdir()):
             to.rmdir()
-        raise StoreError(f"{root} of {file}: cannot be fetched: {reason}") from None
+        raise StoreError(f"{root} of {file}: cannot fetch: {one_line(error)}") from None
     return len(Store(str(to)).files)

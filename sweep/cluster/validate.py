@@ -1,7 +1,7 @@
-"""`sweep cluster validate`: what would go wrong with `ray up`, told offline, before a machine costs money.
+"""Offline checks of a cluster file for `ray up`.
 
-Ray checks a cluster file's form. It does not see what only the cloud would refuse, a quarter of an hour later, nor
-what would leave the nodes without this project's own environment: that is checked here.
+Ray validates the schema of a cluster file. This module also finds what the cloud rejects minutes later, and
+what leaves the nodes without this project's environment.
 """
 
 import contextlib
@@ -18,15 +18,15 @@ from model.names import nearest
 from sweep.errors import SpecError
 from sweep.spec.yamlfile import Loader, read_mapping
 
-# A TPU's generation: the runtime version of its image, chips of the largest single machine, TensorCores in a chip
-# that the number in its name counts (v4-8 is four chips, v6e-8 is eight).
+# TPU generation: runtime version of the image, chips of the largest single host, and TensorCores per chip as counted
+# in the accelerator type (v4-8 has four chips, v6e-8 has eight).
 _TPUS = {
     "v4": ("tpu-ubuntu2204-base", 4, 2),
     "v5p": ("v2-alpha-tpuv5", 4, 2),
     "v5litepod": ("v2-alpha-tpuv5-lite", 8, 1),
     "v6e": ("v2-alpha-tpuv6e", 8, 1),
 }
-_HOST_CHIPS = 4  # of each machine of a slice that is larger than one machine
+_HOST_CHIPS = 4  # per host of a slice with several hosts
 # fmt: off
 _TPU_KEYS = [
     "acceleratorType", "acceleratorConfig", "runtimeVersion", "schedulingConfig", "serviceAccounts",
@@ -47,50 +47,50 @@ _PLACEHOLDERS = ("my-gcp-project", "192.168.0.10")
 
 @dataclass
 class Findings:
-    """What a check found: lines that say where, what is wrong and what would be right."""
+    """Result of the checks. Each line names the key, the problem and the correct value."""
 
-    problems: list[str] = field(default_factory=list)  # `ray up` or the sweep would fail
-    notes: list[str] = field(default_factory=list)  # worth knowing
+    problems: list[str] = field(default_factory=list)  # `ray up` or the sweep fails
+    notes: list[str] = field(default_factory=list)  # information only
 
 
 def validate(path: Path) -> Findings:
-    """Check a cluster file without touching a network.
+    """Check a cluster file without network access.
 
     Raises:
-      SpecError: there is no such file, or it is no YAML mapping.
+      SpecError: the file does not exist or is not a YAML mapping.
     """
     config = read(path)
-    if problem := _against_schema(config):
+    if problem := _schema_error(config):
         return Findings([problem])
     kind = config["provider"]["type"]
-    problems = list(_mounts(config)) + list(_commands(config))
+    problems = list(_mount_errors(config)) + list(_command_errors(config))
     if kind == "gcp":
-        problems += [*_google(config), *_types(config)]
+        problems += [*_google_errors(config), *_node_type_errors(config)]
     elif kind == "local":
-        problems += _own_machines(config)
-    if not problems:  # Ray's own words only where ours have nothing to say
-        problems += _by_ray(config)
+        problems += _local_errors(config)
+    if not problems:  # Ray's own checks, if these found nothing
+        problems += _ray_errors(config)
     found = Findings(problems)
     if kind not in ("gcp", "local"):
-        found.notes.append(f"provider.type: {kind}: only Ray's own checks were made")
+        found.notes.append(f"provider.type: {kind}: only Ray's own checks ran")
     text = path.read_text()
     found.notes += [
-        f"{word} is still there: edit the lines marked EDIT" for word in _PLACEHOLDERS if word in text
+        f"{word} is a placeholder: edit the lines marked EDIT" for word in _PLACEHOLDERS if word in text
     ]
     return found
 
 
 def read(path: Path) -> dict[str, Any]:
-    """A cluster file as plain data.
+    """Read a cluster file as plain data.
 
     Raises:
-      SpecError: there is no such file, or it is no YAML mapping.
+      SpecError: the file does not exist or is not a YAML mapping.
     """
-    return read_mapping(path, "a cluster file, a mapping that begins with cluster_name", Loader)
+    return read_mapping(path, "a cluster file, a mapping that starts with cluster_name", Loader)
 
 
-def _against_schema(config: dict[str, Any]) -> str | None:
-    """Ray's schema: names and types of the keys."""
+def _schema_error(config: dict[str, Any]) -> str | None:
+    """Check names and types of the keys against Ray's schema."""
     import jsonschema
     import ray
 
@@ -107,16 +107,14 @@ def _against_schema(config: dict[str, Any]) -> str | None:
     return f"{where}: {first.message}" if where else first.message
 
 
-def _by_ray(config: dict[str, Any]) -> list[str]:
-    """What `ray up` itself checks before it calls the cloud."""
+def _ray_errors(config: dict[str, Any]) -> list[str]:
+    """Run the checks that `ray up` runs before it calls the cloud."""
     from ray.autoscaler._private.util import prepare_config, validate_config
 
-    logging.getLogger("ray.autoscaler").setLevel(
-        logging.ERROR
-    )  # what it thinks of a file comes as an exception
-    said = io.StringIO()
+    logging.getLogger("ray.autoscaler").setLevel(logging.ERROR)  # problems are raised as exceptions
+    output = io.StringIO()
     try:
-        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+        with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
             prepared = prepare_config(config)
             if config["provider"]["type"] == "gcp":
                 from ray.autoscaler._private.gcp.node_provider import GCPNodeProvider
@@ -126,113 +124,113 @@ def _by_ray(config: dict[str, Any]) -> list[str]:
     except ImportError as error:
         raise SpecError(f"this check needs `pip install 'lecun1989-sweep[cluster]'` ({error})") from None
     except Exception as error:  # click's, jsonschema's, ValueError, KeyError …
-        told = [line for line in (str(error) or said.getvalue()).splitlines() if line.strip()]
-        return [told[0].strip() if told else type(error).__name__]
+        lines = [line for line in (str(error) or output.getvalue()).splitlines() if line.strip()]
+        return [lines[0].strip() if lines else type(error).__name__]
     return []
 
 
-def _mounts(config: dict[str, Any]) -> Iterator[str]:
+def _mount_errors(config: dict[str, Any]) -> Iterator[str]:
     mounts = config.get("file_mounts") or {}
     for target, source in mounts.items():
         if not Path(str(source)).expanduser().exists():
-            hint = ": make it with `ray get-auth-token --generate`" if "auth_token" in str(source) else ""
-            yield f"file_mounts.{target}: there is no {source} here{hint}"
+            hint = ": create it with `ray get-auth-token --generate`" if "auth_token" in str(source) else ""
+            yield f"file_mounts.{target}: {source} does not exist{hint}"
     if not any(str(target).endswith(".ray/auth_token") for target in mounts):
-        yield "file_mounts: no node is given the token: add ~/.ray/auth_token"
+        yield "file_mounts: nodes do not get the authentication token: add ~/.ray/auth_token"
     if not any((Path(str(source)).expanduser() / "constraints.txt").is_file() for source in mounts.values()):
-        yield "file_mounts: no source holds this project (constraints.txt): mount its folder, and run from there"
+        yield "file_mounts: no source contains this project (constraints.txt): mount its folder"
 
 
-def _commands(config: dict[str, Any]) -> Iterator[str]:
-    """The nodes' environment: token, Python, this project's pinned versions, its native engine."""
+def _command_errors(config: dict[str, Any]) -> Iterator[str]:
+    """Check the environment of the nodes: token, Python, pinned versions, native engine, Ray start commands."""
     before = [c for key in _COMMANDS for c in config.get(key) or []]
     everything = "\n".join([*before, *config.get("head_start_ray_commands", [])])
     if "RAY_AUTH_MODE=token" not in everything:
-        yield "initialization_commands: no command sets RAY_AUTH_MODE=token: nodes would not know each other"
+        yield "initialization_commands: no command sets RAY_AUTH_MODE=token: nodes cannot authenticate"
     if "JAX_COMPILATION_CACHE_DIR=" not in everything:
-        yield "initialization_commands: no command sets JAX_COMPILATION_CACHE_DIR: each shard would compile anew"
+        yield "initialization_commands: no command sets JAX_COMPILATION_CACHE_DIR: every shard compiles again"
     for version in re.findall(r"--python[ =](\d+\.\d+)", everything):
         if tuple(map(int, version.split("."))) < (3, 11):
-            yield f"setup_commands: Python {version} is too old: JAX wants 3.11 or newer"
+            yield f"setup_commands: Python {version} is too old: JAX requires 3.11 or newer"
     installs = [c for c in before if "pip install" in c]
     for command in installs:
         if "constraints.txt" not in command:
-            yield f"setup_commands: without -c …/constraints.txt nodes get other versions: {_short(command)}"
+            yield f"setup_commands: without -c .../constraints.txt nodes install other versions: {_short(command)}"
     if not any("[cluster]" in c or "ray[default]" in c for c in installs):
-        yield "setup_commands: no command installs this project's extra [cluster], which brings Ray's jobs"
+        yield "setup_commands: no command installs this project's extra [cluster], which contains the Ray job server"
     if not re.search(r"g\+\+|clang\+\+", everything):
-        yield "setup_commands: no command installs a C++ compiler (g++): the native engine would be missing"
+        yield "setup_commands: no command installs a C++ compiler (g++), which the lanes engine needs"
     head = config.get("head_start_ray_commands") or []
     workers = config.get("worker_start_ray_commands") or []
     head_port = re.search(r"ray start.*--head\b.*--port=(\d+)", "\n".join(head))
     if not head_port:
         yield "head_start_ray_commands: no `ray start --head --port=6379`"
     if not any("--autoscaling-config=" in c for c in head):
-        yield "head_start_ray_commands: no --autoscaling-config=~/ray_bootstrap_config.yaml: no worker would come"
+        yield "head_start_ray_commands: no --autoscaling-config=~/ray_bootstrap_config.yaml: no worker starts"
     joins = re.search(r"ray start.*--address=(\S+):(\d+)", "\n".join(workers))
     if not joins or joins[1] != "$RAY_HEAD_IP":
         yield "worker_start_ray_commands: no `ray start --address=$RAY_HEAD_IP:6379`"
     elif head_port and joins[2] != head_port[1]:
-        yield f"worker_start_ray_commands: workers look for port {joins[2]}, the head listens on {head_port[1]}"
+        yield f"worker_start_ray_commands: workers connect to port {joins[2]}, the head listens on {head_port[1]}"
 
 
-def _google(config: dict[str, Any]) -> Iterator[str]:
+def _google_errors(config: dict[str, Any]) -> Iterator[str]:
     provider = config["provider"]
     project, region, zone = (provider.get(k) for k in ("project_id", "region", "availability_zone"))
     if not project:
-        yield "provider.project_id: is missing: the project's ID, such as my-project-123"
+        yield "provider.project_id is missing: set the project ID, such as my-project-123"
     elif not re.fullmatch(r"[a-z][a-z0-9-]{4,28}[a-z0-9]", str(project)):
-        yield f"provider.project_id: {project} is no project ID: 6 to 30 of a-z, 0-9 and -, a letter first"
+        yield f"provider.project_id: {project} is not a project ID: 6 to 30 of a-z, 0-9 and -, starting with a letter"
     if not region:
-        yield "provider.region: is missing, such as us-west4"
+        yield "provider.region is missing: set a region, such as us-west4"
     if not zone:
-        yield "provider.availability_zone: is missing, such as us-west4-a"
+        yield "provider.availability_zone is missing: set a zone, such as us-west4-a"
     elif region and not re.fullmatch(re.escape(region) + "-[a-z]", zone):
-        yield f"provider.availability_zone: {zone} does not lie in the region {region}"
+        yield f"provider.availability_zone: {zone} is not in region {region}"
     if "head_node_type" not in config or "available_node_types" not in config:
-        yield "available_node_types: is missing, or head_node_type: Ray's defaults know nothing of this project"
+        yield "available_node_types and head_node_type are both required: Ray's defaults do not fit this project"
     for name, kind in (config.get("available_node_types") or {}).items():
         for account in kind.get("node_config", {}).get("serviceAccounts") or []:
             email = str(account.get("email"))
             if project and email.endswith(".iam.gserviceaccount.com") and f"@{project}." not in email:
-                yield f"{name}.serviceAccounts: {email} is not of the project {project}"
+                yield f"{name}.serviceAccounts: {email} does not belong to project {project}"
 
 
-def _types(config: dict[str, Any]) -> Iterator[str]:
+def _node_type_errors(config: dict[str, Any]) -> Iterator[str]:
     types = config.get("available_node_types") or {}
     head_type = config.get("head_node_type")
     if types and head_type not in types:
-        yield f"head_node_type: {head_type} is not among available_node_types{nearest(str(head_type), types)}"
+        yield f"head_node_type: {head_type} is not in available_node_types{nearest(str(head_type), types)}"
     setup = "\n".join(c for key in _COMMANDS for c in config.get(key) or [])
     for name, kind in types.items():
         node, resources = kind.get("node_config") or {}, kind.get("resources") or {}
         is_tpu = "acceleratorType" in node or "acceleratorConfig" in node
         least, most = kind.get("min_workers", 0), kind.get("max_workers", config.get("max_workers", 2))
         if least > most:
-            yield f"{name}.max_workers: {most} is less than min_workers, {least}"
+            yield f"{name}.max_workers: {most} is less than min_workers ({least})"
         if is_tpu and "machineType" in node:
-            yield f"{name}.node_config: acceleratorType and machineType together: a TPU machine has no machineType"
+            yield f"{name}.node_config: set acceleratorType or machineType, not both (a TPU has no machineType)"
         elif is_tpu:
-            yield from _tpu(name, node, resources, most)
+            yield from _tpu_errors(name, node, resources, most)
             if "[tpu]" not in setup:
-                yield f"worker_setup_commands: {name} has TPUs, and no command installs the extra [tpu]"
+                yield f"worker_setup_commands: {name} has TPUs, but no command installs the extra [tpu]"
         else:
-            yield from _machine(name, node, resources, is_head=name == head_type)
+            yield from _machine_errors(name, node, resources, is_head=name == head_type)
             if resources.get("GPU") and "[cuda]" not in setup:
-                yield f"worker_setup_commands: {name} has GPUs, and no command installs the extra [cuda]"
+                yield f"worker_setup_commands: {name} has GPUs, but no command installs the extra [cuda]"
         if name == head_type:
-            yield from _head(name, node, is_tpu)
+            yield from _head_errors(name, node, is_tpu)
 
 
-def _head(name: str, node: dict[str, Any], is_tpu: bool) -> Iterator[str]:
+def _head_errors(name: str, node: dict[str, Any], is_tpu: bool) -> Iterator[str]:
     if is_tpu:
-        yield f"head_node_type: {name} is a TPU: the head only drives, give it a machineType"
+        yield f"head_node_type: {name} is a TPU: the head node runs no shard, set a machineType"
     scheduling = node.get("scheduling") or {}
     if "SPOT" in str(scheduling) or "preemptible" in str(scheduling):
-        yield f"{name}.scheduling: the head must be no spot machine: the cluster ends with it"
+        yield f"{name}.scheduling: the head must not be a spot machine: the cluster ends when it is preempted"
 
 
-def _tpu(name: str, node: dict[str, Any], resources: dict[str, Any], most: int) -> Iterator[str]:
+def _tpu_errors(name: str, node: dict[str, Any], resources: dict[str, Any], most: int) -> Iterator[str]:
     for key in node:
         if key not in _TPU_KEYS:
             yield f"{name}.node_config.{key}: unknown key of a TPU{nearest(str(key), _TPU_KEYS)}"
@@ -245,65 +243,67 @@ def _tpu(name: str, node: dict[str, Any], resources: dict[str, Any], most: int) 
         yield f"{name}.acceleratorType: {node['acceleratorType']} is not one of {known} or another size of these"
         return
     if "runtimeVersion" not in node:
-        fitting = f", {_TPUS[match[1]][0]} fits {match[0]}" if match else ""
-        yield f"{name}.runtimeVersion: is missing{fitting}"
+        fitting = f": use {_TPUS[match[1]][0]} for {match[0]}" if match else ""
+        yield f"{name}.runtimeVersion is missing{fitting}"
     if not match:
         return
     runtime, single, cores = _TPUS[match[1]]
     version = str(node.get("runtimeVersion", runtime))
     others = [r for r, _, _ in _TPUS.values() if r != runtime]
     if version in others:
-        yield f"{name}.runtimeVersion: {version} is of another TPU: {runtime} fits {match[0]}"
+        yield f"{name}.runtimeVersion: {version} is for another TPU: use {runtime} for {match[0]}"
     chips = int(match[2]) // cores
     on_host = chips if chips <= single else _HOST_CHIPS
     if resources.get("TPU") != on_host:
         yield f"{name}.resources: a machine of {match[0]} has TPU: {on_host}, not {resources.get('TPU', 'none')}"
     hosts = chips // on_host
     if most % hosts:
-        yield f"{name}.max_workers: {match[0]} comes as {hosts} machines: {most} is no multiple of {hosts}"
+        yield f"{name}.max_workers: {match[0]} has {hosts} hosts: {most} is not a multiple of {hosts}"
 
 
-def _machine(name: str, node: dict[str, Any], resources: dict[str, Any], is_head: bool) -> Iterator[str]:
+def _machine_errors(
+    name: str, node: dict[str, Any], resources: dict[str, Any], is_head: bool
+) -> Iterator[str]:
     for key in node:
         if key not in _MACHINE_KEYS:
             yield f"{name}.node_config.{key}: unknown key of a machine{nearest(str(key), _MACHINE_KEYS)}"
     machine = str(node.get("machineType", ""))
     if not machine:
-        yield f"{name}.node_config: neither machineType nor acceleratorType: say which machine"
+        yield f"{name}.node_config: neither machineType nor acceleratorType: set one of them"
         return
     if not node.get("disks"):
-        yield f"{name}.disks: are missing: a machine needs a boot disk with an image"
+        yield f"{name}.disks is missing: a machine needs a boot disk with an image"
     attached = sum(int(a.get("acceleratorCount", 0)) for a in node.get("guestAccelerators") or [])
     gpus = _GPU_MACHINES.get(machine, attached)
     if resources.get("GPU", 0) != gpus:
         yield f"{name}.resources: {machine} has GPU: {gpus}, not {resources.get('GPU', 'none')}"
     if gpus and "TERMINATE" not in str((node.get("scheduling") or {}).get("onHostMaintenance")):
-        yield f"{name}.scheduling.onHostMaintenance: must be TERMINATE: a machine with a GPU cannot be moved"
+        yield f"{name}.scheduling.onHostMaintenance: must be TERMINATE: a machine with a GPU cannot be live-migrated"
     cores = re.search(r"-(\d+)$", machine)
     if cores and not is_head and resources.get("CPU") != int(cores[1]):
         yield f"{name}.resources: {machine} has CPU: {cores[1]}, not {resources.get('CPU', 'none')}"
 
 
-def _own_machines(config: dict[str, Any]) -> Iterator[str]:
+def _local_errors(config: dict[str, Any]) -> Iterator[str]:
     provider, auth = config["provider"], config.get("auth") or {}
     head, workers = provider.get("head_ip"), provider.get("worker_ips")
     if not head:
-        yield "provider.head_ip: is missing: the address of the machine that drives"
+        yield "provider.head_ip is missing: set the address of the head node"
     if not workers:
-        yield "provider.worker_ips: is missing: the addresses of the others, such as [192.168.0.11]"
+        yield "provider.worker_ips is missing: list the addresses of the workers, such as [192.168.0.11]"
     else:
         if head in workers:
-            yield f"provider.worker_ips: {head} is the head's: it works too without being named here"
+            yield f"provider.worker_ips: {head} is the head node: list only the other machines"
         for address in sorted({a for a in workers if workers.count(a) > 1}):
-            yield f"provider.worker_ips: {address} is there twice"
+            yield f"provider.worker_ips: {address} is listed twice"
     for key in ("available_node_types", "head_node_type"):
         if key in config:
-            yield f"{key}: is not for provider local: machines are what they are"
+            yield f"{key} does not apply to provider local"
     if not auth.get("ssh_user"):
-        yield "auth.ssh_user: is missing: who logs in to the machines"
+        yield "auth.ssh_user is missing: set the user for ssh"
     identity = auth.get("ssh_private_key")
     if identity and not Path(identity).expanduser().is_file():
-        yield f"auth.ssh_private_key: there is no {identity} here"
+        yield f"auth.ssh_private_key: {identity} does not exist"
 
 
 def _short(command: str) -> str:

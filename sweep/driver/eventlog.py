@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from sweep.messages import Failed, Finished, Message, Observer, Progress, Repartitioned, Retried, Started
+from sweep.settings import LOG_LEVEL
 from sweep.spec.shard import Shard
 from sweep.store.store import Store
 
-LEVEL = "LECUN1989_LOG"  # environment: DEBUG, INFO (default), WARNING or ERROR
 LOG, TOP = "log.jsonl", "top.json"
 TOP_SECONDS = 5.0
 _LOGGER = logging.getLogger("lecun1989-sweep")
@@ -108,7 +108,7 @@ def logged(store: Store) -> Iterator[None]:
     handler.setFormatter(_JsonLines())
     _LOGGER.addHandler(handler)
     _LOGGER.propagate = False
-    _LOGGER.setLevel(os.environ.get(LEVEL, "INFO").upper())
+    _LOGGER.setLevel(os.environ.get(LOG_LEVEL, "INFO").upper())
     try:
         yield
     finally:

@@ -21,8 +21,8 @@ from ray._private.parameter import RayParams
 from sweep.errors import one_line
 from sweep.executors import cleanup
 from sweep.executors.placement import Fleet, Node, capacity_to_come
+from sweep.settings import CLUSTER_FILE
 
-CLUSTER_FILE = "LECUN1989_CLUSTER_FILE"  # environment of a driver: the file that its cluster was started with
 OBJECT_STORE_BYTES = 256 * 2**20
 CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 10.0

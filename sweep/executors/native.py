@@ -5,7 +5,7 @@ import os
 import shutil
 from pathlib import Path
 
-INSTALLED = "LECUN1989_KERNEL"  # environment of a node: the library that was built when the node was set up
+from sweep.settings import KERNEL
 
 
 def provide() -> None:
@@ -24,7 +24,7 @@ def provide() -> None:
         if LIBRARY.exists():
             return
         new = LIBRARY.with_suffix(".new")
-        installed = os.environ.get(INSTALLED)
+        installed = os.environ.get(KERNEL)
         if installed and missing(Path(installed)) is None:
             shutil.copy(installed, new)
         else:

@@ -11,9 +11,9 @@ from model.engines import Platform
 from model.numerics import configure
 from sweep.executors import native
 from sweep.messages import Message
+from sweep.settings import PLATFORM
 from sweep.spec.shard import Shard
 
-PLATFORM = "LECUN1989_PLATFORM"  # environment of a node, for tests: what JAX opens in place of an accelerator
 JAX_PLATFORM: dict[Platform, str] = {"cpu": "cpu", "gpu": "cuda", "tpu": "tpu"}
 RESOURCES: dict[Platform, dict[str, Any]] = {
     "cpu": {},

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from model.names import nearest
+from model.variants import IDENTITY
 from sweep.errors import SpecError
 from sweep.spec.spec import SweepSpec, parse
 from sweep.spec.yamlfile import parse_mapping, read_mapping
@@ -39,9 +40,13 @@ def read_spec(source: str | None = None, *, epochs: int | None = None, **changes
     if epochs is not None:
         if "epochs" in changed.get("set", {}):
             raise SpecError("epochs is given twice, by itself and in set: give it once")
-        changed["set"] = {**changed.get("set", {}), "epochs": epochs}
+        changed["set"] = {**changed.get("set", {}), "epochs": str(epochs)}  # as from --epochs
     if isinstance(fields.get("set"), Mapping) and isinstance(changed.get("set"), Mapping):
-        changed["set"] = {**fields["set"], **changed["set"]}
+        # A former name in the file gives way to the present one in a change.
+        names = {former: name for name, former in IDENTITY.stored_names.items()}
+        replaced = {names.get(key, key) for key in changed["set"]}
+        kept = {key: value for key, value in fields["set"].items() if names.get(key, key) not in replaced}
+        changed["set"] = {**kept, **changed["set"]}
     try:
         return parse(fields | changed, where)
     except SpecError:

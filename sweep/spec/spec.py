@@ -81,7 +81,7 @@ class DatasetSpec(BaseModel):
     def options(self, recipe: str) -> DatasetOptions:
         """The complete options under one recipe."""
         given = {k: v for k, v in self.model_dump().items() if v is not None}
-        if self.name.startswith("mnist"):
+        if (entry := data_options.DATASETS.get(self.name)) and entry.resized:
             given.setdefault("antialias", RECIPES[recipe].antialias)
         return DatasetOptions(**given)
 

@@ -1,6 +1,6 @@
 """python -m tests.faults [--faults 200 | --seconds 3600 --every 30] [--seed 1]
 
-Breaks sweeps until so many faults were done, or for so long. Prints faults by kind, rounds lost, and how memory grew.
+Inject faults into sweeps until a number of faults or a time is reached. Print faults by kind, lost rounds and memory.
 """
 
 import argparse
@@ -12,17 +12,17 @@ from pathlib import Path
 
 
 def main() -> int:
-    """Break, compare, report; exit code 1 when anything was lost."""
+    """Inject faults, compare rows and print the results. The exit code is 1 if a run is lost."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--faults", type=int, default=200)
-    parser.add_argument("--seconds", type=float, help="a soak: so long, in place of so many faults")
-    parser.add_argument("--every", type=float, default=5.0, help="seconds between faults, on average")
+    parser.add_argument("--seconds", type=float, help="run for this long instead of a number of faults")
+    parser.add_argument("--every", type=float, default=5.0, help="mean seconds between faults")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--seeds", type=int, default=8, help="seeds of each of two variants in a sweep")
+    parser.add_argument("--seeds", type=int, default=8, help="seeds per variant; a sweep has two variants")
     parser.add_argument("--epochs", type=int, default=60)
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     os.environ["RAY_AUTH_MODE"] = "disabled"
     from model.numerics import configure
 
@@ -31,17 +31,17 @@ def main() -> int:
 
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
-        harness = Harness(Path(folder), given.seed, given.seeds, given.epochs)
+        harness = Harness(Path(folder), arguments.seed, arguments.seeds, arguments.epochs)
         figures = harness.figures
 
         def done() -> bool:
-            if given.seconds is not None:
-                return time.monotonic() - began >= given.seconds
-            return figures.faults.total() >= given.faults
+            if arguments.seconds is not None:
+                return time.monotonic() - began >= arguments.seconds
+            return figures.faults.total() >= arguments.faults
 
         try:
             while not done():
-                harness.round(lambda: harness.chance.uniform(0.2, 2 * given.every - 0.2), done)
+                harness.round(lambda: harness.random.uniform(0.2, 2 * arguments.every - 0.2), done)
                 print(
                     f"{figures.faults.total()} faults, {figures.lost} of {figures.rounds} rounds lost",
                     flush=True,
@@ -56,8 +56,10 @@ def main() -> int:
     )
     for kind in ("driver", "worker"):
         slope = figures.slope(kind)
-        told = "none lived long enough to tell" if slope is None else f"{slope:+.1f} MiB an hour"
-        print(f"memory of a {kind}: at most {figures.largest(kind):.0f} MiB, growth {told}")
+        growth = (
+            "not measured, no process lived long enough" if slope is None else f"{slope:+.1f} MiB per hour"
+        )
+        print(f"{kind} memory: at most {figures.largest(kind):.0f} MiB, growth {growth}")
     return 1 if figures.lost else 0
 
 

@@ -1,7 +1,7 @@
-"""Real sweeps on a real Ray cluster of several raylets, while a seeded hand breaks things.
+"""Fault injection into sweeps on a real Ray cluster with several raylets.
 
-A round is one sweep in a fresh root: started, disturbed, started again by the same command until it has finished,
-and then compared with an undisturbed sweep, row by row and bit by bit.
+A round is one sweep in a new root. The harness starts it, injects faults, and repeats the same command until the
+sweep finishes. The rows must then equal those of an undisturbed sweep bit for bit.
 """
 
 import os
@@ -45,20 +45,21 @@ FAST = {
 
 @dataclass
 class Figures:
-    """What was done and found."""
+    """Counts and measurements."""
 
     faults: Counter[str] = field(default_factory=Counter)
     rounds: int = 0
-    lost: int = 0  # rounds that did not end in the right rows
+    lost: int = 0  # rounds with wrong rows
     starts: int = 0  # of the driver
     memory: list[tuple[str, int, float, int]] = field(
         default_factory=list
     )  # kind, pid, seconds, private bytes
 
     def slope(self, kind: str, settled: float = 180.0) -> float | None:
-        """Growth of private memory in MiB an hour, after each process has settled; None where none lived so long.
+        """Growth of private memory in MiB per hour, ignoring the first seconds of each process.
 
-        A process takes minutes to settle: allocators keep what the first shards of each kind needed.
+        Allocators keep the memory that the first shards of each kind needed, so a process settles after minutes. None
+        if no process lived long enough.
         """
         above, below = 0.0, 0.0
         for pid in {pid for k, pid, _, _ in self.memory if k == kind}:
@@ -70,15 +71,15 @@ class Figures:
         return above / below * 3600 / 2**20 if below else None
 
     def largest(self, kind: str) -> float:
-        """Most private memory that a process of a kind had, MiB."""
+        """Maximum private memory of a kind of process in MiB."""
         return max((b for k, _, _, b in self.memory if k == kind), default=0) / 2**20
 
 
 class Harness:
-    """A cluster, a folder, and the faults that can be done to them."""
+    """A cluster, a folder, and the faults that can be injected."""
 
     def __init__(self, folder: Path, seed: int, seeds: int, epochs: int) -> None:
-        self.folder, self.chance, self.figures = folder, random.Random(seed), Figures()
+        self.folder, self.random, self.figures = folder, random.Random(seed), Figures()
         (folder / "spec.yaml").write_text(SPEC.format(seeds=seeds, epochs=epochs))
         self.cluster = Cluster(
             initialize_head=True,
@@ -95,20 +96,20 @@ class Harness:
             "driver: SIGTERM": lambda: self._signal_driver(signal.SIGTERM),
             "driver: SIGINT": lambda: self._signal_driver(signal.SIGINT),
             "worker killed": self._kill_worker,
-            "worker stopped for a while": self._stop_worker,
+            "worker suspended": self._suspend_worker,
             "raylet killed": self._kill_raylet,
             "node drained": self._drain,
             "node added late": self._add_late,
-            "checkpoint truncated": lambda: self._damage(lambda b: b[: self.chance.randint(0, len(b))]),
+            "checkpoint truncated": lambda: self._damage(lambda b: b[: self.random.randint(0, len(b))]),
             "checkpoint emptied": lambda: self._damage(lambda b: b""),
-            "checkpoint flipped": lambda: self._damage(self._flipped),
+            "checkpoint flipped": lambda: self._damage(self._flip_bits),
             "checkpoint removed": lambda: self._damage(lambda b: None),
             "disk full": self._fill_disk,
             "root read-only": self._make_read_only,
         }
 
     def close(self) -> None:
-        """End the cluster and everything it started."""
+        """Stop the driver and the cluster."""
         if self.driver is not None and self.driver.poll() is None:
             self.driver.kill()
         self.cluster.shutdown()
@@ -116,11 +117,11 @@ class Harness:
     # --- a round ---
 
     def round(self, pause: Callable[[], float], enough: Callable[[], bool]) -> None:
-        """One sweep, disturbed until it ends.
+        """Run one sweep and inject faults until it ends.
 
         Args:
-          pause: seconds until the next fault.
-          enough: no more faults.
+          pause: returns the seconds until the next fault.
+          enough: returns whether to stop injecting faults.
         """
         self.figures.rounds += 1
         with self._small_disk() as disk:
@@ -134,7 +135,7 @@ class Harness:
                 code = self.driver.poll()
                 self._sample()
                 if code is None and time.monotonic() >= next_fault and not enough():
-                    self._one_fault()
+                    self._inject()
                     next_fault = time.monotonic() + pause()
                 if time.monotonic() > end:
                     break
@@ -147,18 +148,16 @@ class Harness:
                 assert len(Store(str(self.root)).files) == len(Store(str(self.folder / "undisturbed")).files)
             except Exception as error:
                 self.figures.lost += 1
-                print(f"round {self.figures.rounds} is lost: {error}", flush=True)
+                print(f"round {self.figures.rounds} lost: {error}", flush=True)
 
-    def _one_fault(self) -> None:
-        """Any that can be done now; one that finds nothing to break is not counted."""
+    def _inject(self) -> None:
+        """Inject one fault that is possible now, preferring kinds with fewer injections."""
         names = list(self.faults)
-        self.chance.shuffle(names)
+        self.random.shuffle(names)
         fewest = min(self.figures.faults[name] for name in names)
-        names.sort(
-            key=lambda name: self.figures.faults[name] > fewest + 1
-        )  # each about as often as the others
+        names.sort(key=lambda name: self.figures.faults[name] > fewest + 1)
         for name in names:
-            with suppress(_NothingToBreak, psutil.NoSuchProcess):
+            with suppress(_NotPossible, psutil.NoSuchProcess):
                 began = time.monotonic()
                 self.faults[name]()
                 self.figures.faults[name] += 1
@@ -196,7 +195,7 @@ class Harness:
 
     def _signal_driver(self, number: int) -> None:
         if self.driver is None or not self.root.exists():
-            raise _NothingToBreak
+            raise _NotPossible
         self.driver.send_signal(number)
         try:
             self.driver.wait(60)
@@ -205,42 +204,42 @@ class Harness:
             raise AssertionError(f"the driver did not end after signal {number}") from None
 
     def _workers(self) -> Iterator[tuple[int, psutil.Process]]:
-        """Processes that train a shard, each with the place of its node."""
-        for place, node in enumerate(self.nodes):
+        """Worker processes that train a shard, each with the index of its node."""
+        for index, node in enumerate(self.nodes):
             with suppress(psutil.NoSuchProcess, KeyError):
                 raylet = psutil.Process(node.all_processes["raylet"][0].process.pid)
                 for process in raylet.children(recursive=True):
                     with suppress(psutil.NoSuchProcess):
                         if any("ray::" in part and "[" in part for part in process.cmdline()):
-                            yield place, process
+                            yield index, process
 
-    def _a_worker(self) -> tuple[int, psutil.Process]:
+    def _random_worker(self) -> tuple[int, psutil.Process]:
         found = list(self._workers())
         if not found:
-            raise _NothingToBreak
-        return self.chance.choice(found)
+            raise _NotPossible
+        return self.random.choice(found)
 
     def _kill_worker(self) -> None:
-        self._a_worker()[1].kill()
+        self._random_worker()[1].kill()
 
-    def _stop_worker(self) -> None:
-        _, worker = self._a_worker()
+    def _suspend_worker(self) -> None:
+        _, worker = self._random_worker()
         worker.suspend()
-        time.sleep(self.chance.uniform(0.5, 3))
+        time.sleep(self.random.uniform(0.5, 3))
         worker.resume()
 
     def _kill_raylet(self) -> None:
-        place, _ = self._a_worker()
-        self.cluster.remove_node(self.nodes.pop(place), allow_graceful=False)
+        index, _ = self._random_worker()
+        self.cluster.remove_node(self.nodes.pop(index), allow_graceful=False)
         self.nodes.append(self.cluster.add_node(num_cpus=1))
 
     def _drain(self) -> None:
-        place, _ = self._a_worker()
-        node = self.nodes.pop(place)
+        index, _ = self._random_worker()
+        node = self.nodes.pop(index)
         GcsClient(address=self.cluster.address).drain_node(
             node.node_id,
             autoscaler_pb2.DrainNodeReason.Value("DRAIN_NODE_REASON_PREEMPTION"),
-            "taken back",
+            "preempted",
             int(time.time() * 1000) + 2000,
         )
         self.nodes.append(self.cluster.add_node(num_cpus=1))
@@ -248,33 +247,33 @@ class Harness:
         self.cluster.remove_node(node, allow_graceful=True)
 
     def _add_late(self) -> None:
-        place, _ = self._a_worker()
-        self.cluster.remove_node(self.nodes.pop(place), allow_graceful=False)
-        time.sleep(self.chance.uniform(1, 4))
+        index, _ = self._random_worker()
+        self.cluster.remove_node(self.nodes.pop(index), allow_graceful=False)
+        time.sleep(self.random.uniform(1, 4))
         self.nodes.append(self.cluster.add_node(num_cpus=1))
 
     def _damage(self, change: Callable[[bytes], bytes | None]) -> None:
-        """To a checkpoint or a temporary file; a worker is killed, so that what was damaged is asked for."""
+        """Change a checkpoint or temporary file and kill a worker, so that the next attempt reads it."""
         files = [p for p in self.root.rglob("*") if p.suffix == ".npz" or p.name.startswith("_")]
         if not files:
-            raise _NothingToBreak
+            raise _NotPossible
         with suppress(FileNotFoundError):
-            path = self.chance.choice(files)
+            path = self.random.choice(files)
             content = change(path.read_bytes())
             path.unlink() if content is None else path.write_bytes(content)
             self._kill_worker()
             return
-        raise _NothingToBreak
+        raise _NotPossible
 
-    def _flipped(self, content: bytes) -> bytes:
-        flipped = bytearray(content)
-        if flipped:
-            flipped[self.chance.randrange(len(flipped))] ^= self.chance.randint(1, 255)
-        return bytes(flipped)
+    def _flip_bits(self, content: bytes) -> bytes:
+        changed = bytearray(content)
+        if changed:
+            changed[self.random.randrange(len(changed))] ^= self.random.randint(1, 255)
+        return bytes(changed)
 
     @contextmanager
     def _small_disk(self) -> Iterator[Path]:
-        """A folder on a file system of its own where this user may mount one, else a plain one."""
+        """A folder on a separate tmpfs if this user may mount one, else a plain folder."""
         folder = Path(tempfile.mkdtemp(dir=self.folder))
         size = f"size={TMPFS_MIB}m"
         self.mounted = _succeeds("mount", "-t", "tmpfs", "-o", size, "tmpfs", str(folder))
@@ -286,7 +285,7 @@ class Harness:
 
     def _fill_disk(self) -> None:
         if not self.mounted or not self.root.exists():
-            raise _NothingToBreak
+            raise _NotPossible
         filler = self.root.parent / "filler"
         with suppress(OSError), open(filler, "wb", buffering=0) as file:
             while True:
@@ -294,26 +293,26 @@ class Harness:
         with suppress(OSError), open(filler, "ab", buffering=0) as file:
             while True:
                 file.write(b"x" * 512)
-        self._until_the_driver_ends(5)
+        self._wait_for_driver(5)
         filler.unlink()
 
     def _make_read_only(self) -> None:
         root = str(self.root)
         if not self.mounted or not self.root.exists() or not _succeeds("mount", "--bind", root, root):
-            raise _NothingToBreak
+            raise _NotPossible
         _succeeds("mount", "-o", "remount,ro,bind", root)
-        self._until_the_driver_ends(5)
+        self._wait_for_driver(5)
         while not _succeeds("umount", root):
             time.sleep(0.2)
 
-    def _until_the_driver_ends(self, seconds: float) -> None:
+    def _wait_for_driver(self, seconds: float) -> None:
         if self.driver is not None:
             with suppress(subprocess.TimeoutExpired):
                 self.driver.wait(seconds)
 
 
-class _NothingToBreak(Exception):
-    """The fault has no object just now."""
+class _NotPossible(Exception):
+    """The fault cannot be injected in the current state."""
 
 
 def _succeeds(*command: str) -> bool:

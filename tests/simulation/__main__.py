@@ -9,18 +9,20 @@ from model.numerics import configure
 
 
 def main() -> int:
-    """Run histories; the seed that fails is printed with what went wrong."""
+    """Run histories and print the seed and the error of each failure."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--histories", type=int, default=10_000)
-    parser.add_argument("--seed", type=int, default=0, help="of the first history; the next has the next")
-    given = parser.parse_args()
+    parser.add_argument(
+        "--seed", type=int, default=0, help="seed of the first history; later histories count up"
+    )
+    arguments = parser.parse_args()
     configure(platform="cpu", threads=1)
     from tests.simulation.history import History
 
     began, faults, lost = time.monotonic(), 0, []
-    for seed in range(given.seed, given.seed + given.histories):
+    for seed in range(arguments.seed, arguments.seed + arguments.histories):
         try:
-            faults += History(seed).live().faults
+            faults += History(seed).run().faults
         except Exception:
             traceback.print_exc()
             print(f"history {seed} failed: python -m tests.simulation --histories 1 --seed {seed}")
@@ -28,7 +30,9 @@ def main() -> int:
             if len(lost) == 10:
                 break
     seconds = time.monotonic() - began
-    print(f"{given.histories:,} histories, {faults:,} faults, {len(lost)} histories lost, {seconds:.0f} s")
+    print(
+        f"{arguments.histories:,} histories, {faults:,} faults, {len(lost)} histories lost, {seconds:.0f} s"
+    )
     return 1 if lost else 0
 
 

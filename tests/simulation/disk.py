@@ -1,7 +1,7 @@
-"""A disk in memory that can stop the world before and after any operation, and lose what was not synced.
+"""A simulated disk that can stop the process at any operation and lose data that was not synced.
 
-It keeps to what POSIX promises and no more: a file's bytes survive a power cut when the file was synced, its name
-when its folder was; of the rest any part may survive, of the names of one folder the earlier changes first.
+It gives only the guarantees of POSIX. After a power failure, the bytes of a synced file and the names in a synced
+folder survive. Any part of the other bytes may survive, and of the changes to one folder any prefix.
 """
 
 import errno
@@ -15,12 +15,12 @@ from pyarrow import fs
 from sweep.store.folder import Folder
 
 
-class WorldStopped(Exception):
-    """The process is no more, at this very operation."""
+class ProcessStopped(Exception):
+    """The process stops at this operation."""
 
 
 class Inode:
-    """Bytes of a file, and those of them that are on stable storage."""
+    """The bytes of a file, and the bytes on stable storage."""
 
     def __init__(self, content: bytes = b"") -> None:
         self.content = content
@@ -28,16 +28,16 @@ class Inode:
 
 
 class Disk(fs.FileSystemHandler):
-    """What programs see (`names`, `folders`), what a power cut leaves (`durable`), and what lies between.
+    """The visible state (`names`, `folders`), the durable state, and the pending changes.
 
     Attributes:
-      operations: count of stop points passed.
-      stop_at: stop the world there; None for never.
-      full_at: refuse to write from there on, as a full disk does; None for never.
+      operations: number of stop points so far.
+      stop_at: operation at which the process stops; None for never.
+      full_at: operation from which writes fail with ENOSPC; None for never.
     """
 
-    def __init__(self, chance: random.Random) -> None:
-        self.chance = chance
+    def __init__(self, generator: random.Random) -> None:
+        self.random = generator
         self.names: dict[str, Inode] = {}
         self.folders = {"/"}
         self.durable: dict[str, Inode] = {}
@@ -52,32 +52,32 @@ class Disk(fs.FileSystemHandler):
         """A place on this disk, with the durability of a local folder or of an object store."""
         return Folder("simulated", fs.PyFileSystem(self), base, None if object_store else self.sync)
 
-    # --- what happens to it ---
+    # --- faults ---
 
     def point(self) -> None:
-        """A moment between two operations."""
+        """A point between two operations, at which the process may stop."""
         self.operations += 1
         if self.stop_at is not None and self.operations >= self.stop_at:
             self.stopped = True
         if self.stopped:
-            raise WorldStopped
+            raise ProcessStopped
 
-    def restart(self, power_cut: bool) -> None:
-        """A new process; after a power cut, on what the disk kept."""
+    def restart(self, power_failure: bool) -> None:
+        """Start a new process. After a power failure, only durable data and random remains are left."""
         self.stopped, self.stop_at, self.full_at = False, None, None
-        if not power_cut:
+        if not power_failure:
             return
         for folder, changes in self.pending.items():
             if folder in self.durable_folders:
-                self._settle(changes[: self.chance.randint(0, len(changes))])
+                self._settle(changes[: self.random.randint(0, len(changes))])
         self.pending.clear()
         self.folders = set(self.durable_folders)
         self.names = {p: i for p, i in self.durable.items() if p.rpartition("/")[0] in self.folders}
         self.durable = dict(self.names)
         for inode in self.names.values():
             if inode.synced != inode.content:
-                kept = inode.content[: self.chance.randint(0, len(inode.content))]
-                inode.content = self.chance.choice([kept, inode.synced or b"", bytes(len(inode.content))])
+                prefix = inode.content[: self.random.randint(0, len(inode.content))]
+                inode.content = self.random.choice([prefix, inode.synced or b"", bytes(len(inode.content))])
             inode.synced = inode.content
 
     def sync(self, path: str) -> None:
@@ -109,7 +109,7 @@ class Disk(fs.FileSystemHandler):
         return pa.PythonFile(_Writing(self, path), mode="w")
 
     def put(self, path: str, content: bytes) -> None:
-        """A file with these bytes under this name: what closing a written file does."""
+        """Create or replace a file."""
         self.names[path] = Inode(content)
         self._change("link", path, self.names[path])
 
@@ -164,13 +164,13 @@ class Disk(fs.FileSystemHandler):
         return self is other
 
     def _unused(self, *_: object) -> None:
-        raise AssertionError("a store never asks its file system for this")
+        raise AssertionError("the store does not use this operation")
 
     copy_file = delete_dir = delete_dir_contents = delete_root_dir_contents = open_append_stream = _unused
 
 
 class _Writing(io.RawIOBase):
-    """A file being written: the world may stop with any part of the bytes there."""
+    """An open file. If the process stops, any prefix of the bytes may remain."""
 
     def __init__(self, disk: Disk, path: str) -> None:
         self._disk, self._path = disk, path
@@ -189,9 +189,9 @@ class _Writing(io.RawIOBase):
         content = bytes(part)
         try:
             disk.point()
-        except WorldStopped:
+        except ProcessStopped:
             if not self._atomic:
-                disk.names[self._path].content = content[: disk.chance.randint(0, len(content))]
+                disk.names[self._path].content = content[: disk.random.randint(0, len(content))]
             raise
         self._parts.append(content)
         if not self._atomic:

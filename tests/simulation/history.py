@@ -1,4 +1,4 @@
-"""One history: a sweep's lives and deaths drawn from one seed, at the end of which the rows must be right."""
+"""A random history of driver processes and faults, derived from one seed. At its end the rows must be correct."""
 
 import random
 from dataclasses import dataclass, field
@@ -18,20 +18,20 @@ from sweep.store.records import cells
 from sweep.store.schema import EPOCHS, LABELS
 from sweep.store.store import Store
 from tests.simulation import workers
-from tests.simulation.disk import Disk, WorldStopped
+from tests.simulation.disk import Disk, ProcessStopped
 from tests.simulation.workers import Workers
 
-DIGEST = "d" * 64  # of the stand-in digits
+DIGEST = "d" * 64  # of the simulated data set
 Run = tuple[str, int]  # variant without its epochs, and seed
 
 
 class Interrupted(Exception):
-    """Ctrl-C, at any moment between two messages."""
+    """Ctrl-C between two messages."""
 
 
 @dataclass
 class Ledger(Observer):
-    """Holds the driver to its word: what it called finished is never done again, whatever happens later."""
+    """Asserts that a finished run is never planned again."""
 
     finished: set[Run] = field(default_factory=set)
     trained: int = 0
@@ -51,29 +51,29 @@ def runs(shard: Shard) -> set[Run]:
 
 
 class History:
-    """The world of one seed: a disk, a sweep that grows, and drivers that come and go."""
+    """A simulated disk, a sweep that grows, and successive driver processes."""
 
     def __init__(self, seed: int) -> None:
-        self.chance = random.Random(seed)
-        self.disk = Disk(self.chance)
-        self.object_store = self.chance.random() < 0.3
-        self.variants = self.chance.choice(["base", "softmax", "base,softmax"])
-        self.seeds = [f"0:{self.chance.randint(1, 7)}"]
-        self.epochs = self.chance.randint(1, 4)
+        self.random = random.Random(seed)
+        self.disk = Disk(self.random)
+        self.object_store = self.random.random() < 0.3
+        self.variants = self.random.choice(["base", "softmax", "base,softmax"])
+        self.seeds = [f"0:{self.random.randint(1, 7)}"]
+        self.epochs = self.random.randint(1, 4)
         self.ledger = Ledger()
         self.faults = 0
 
     def spec(self) -> SweepSpec:
-        """What is wanted now; the width changes from life to life, seeds are added."""
-        if self.chance.random() < 0.2:
-            start = self.chance.randint(0, 12)
-            self.seeds.append(f"{start}:{start + self.chance.randint(1, 4)}")
+        """The current spec. The shard width is random, and seeds are added from time to time."""
+        if self.random.random() < 0.2:
+            start = self.random.randint(0, 12)
+            self.seeds.append(f"{start}:{start + self.random.randint(1, 4)}")
         return parse(
             {
                 "variants": self.variants,
                 "seeds": ",".join(self.seeds),
                 "set": {"epochs": self.epochs},
-                "shard_width": self.chance.randint(1, 5),
+                "shard_width": self.random.randint(1, 5),
             }
         )
 
@@ -81,46 +81,51 @@ class History:
         return {options.key: {"digest": DIGEST, "name": "digits"} for _, options in spec.cells()}
 
     def store(self) -> Store:
-        """The root as a new process finds it."""
+        """Open the root as a new process."""
         base = "bucket/root" if self.object_store else "/root"
         return Store("simulated", self.disk.files(base, self.object_store))
 
     def drive(self, trouble: float, between: float) -> None:
-        """One driver's life. `between`: the chance that Ctrl-C or a second driver comes between two messages."""
+        """Run one driver.
+
+        Args:
+          trouble: probability of a worker fault between two messages.
+          between: probability of Ctrl-C or a second driver between two messages.
+        """
         spec = self.spec()
         store = self.store()
         store.open_for_writing()
-        source = Workers(self.chance, trouble)
+        source = Workers(self.random, trouble)
 
         def messages(shards, resume_from):
             for shard, message in source(shards, resume_from):
-                if self.chance.random() < between:
+                if self.random.random() < between:
                     self.faults += 1
-                    if self.chance.random() < 0.5:
+                    if self.random.random() < 0.5:
                         raise Interrupted
-                    self.drive(trouble, 0.0)  # a second driver, on a root whose lease went stale
+                    self.drive(trouble, 0.0)  # a second driver after the lease expired
                 yield shard, message
 
         train(spec, store, self.datasets(spec), messages, self.ledger)
         self.faults += source.faults
 
     def damage(self) -> None:
-        """Checkpoints and temporary files are truncated, emptied, overwritten and removed."""
+        """Truncate, empty, overwrite and remove checkpoints and temporary files."""
         for path in sorted(self.disk.names):
             name = path.rpartition("/")[2]
-            if not ("/checkpoints/" in path or name.startswith("_")) or self.chance.random() < 0.6:
+            if not ("/checkpoints/" in path or name.startswith("_")) or self.random.random() < 0.6:
                 continue
             self.faults += 1
             content = bytearray(self.disk.names[path].content)
-            match self.chance.choice(["truncate", "empty", "flip", "remove", "swap"]):
+            match self.random.choice(["truncate", "empty", "flip", "remove", "swap"]):
                 case "truncate":
-                    content = content[: self.chance.randint(0, len(content))]
+                    content = content[: self.random.randint(0, len(content))]
                 case "empty":
                     content.clear()
                 case "flip" if content:
-                    content[self.chance.randrange(len(content))] ^= self.chance.randint(1, 255)
+                    content[self.random.randrange(len(content))] ^= self.random.randint(1, 255)
                 case "swap":
-                    content = bytearray(self.disk.names[self.chance.choice(sorted(self.disk.names))].content)
+                    content = bytearray(self.disk.names[self.random.choice(sorted(self.disk.names))].content)
                 case "remove":
                     del self.disk.names[path]
                     continue
@@ -131,10 +136,10 @@ class History:
         paths = [
             p for p in sorted(self.disk.names) if "/epochs/" in p and "/_" not in p and "quarantine" not in p
         ]
-        if not paths or self.chance.random() < 0.9:
+        if not paths or self.random.random() < 0.9:
             return
         self.faults += 1
-        path = self.chance.choice(paths)
+        path = self.random.choice(paths)
         self.disk.put(path, self.disk.names[path].content[:-9])
         store = self.store()
         for finding in examine(store):
@@ -147,26 +152,26 @@ class History:
             if seed in stored.get((variant(name, epochs=self.epochs).digest, DIGEST), SeedRanges())
         }
 
-    def live(self) -> "History":
-        """Lives that end badly, then one that ends well; the rows are checked."""
-        for _ in range(self.chance.randint(1, 5)):
-            end = self.disk.operations + int(self.chance.expovariate(1 / 60))
-            how = self.chance.choice(["killed", "power cut", "full disk", "on its own"])
+    def run(self) -> "History":
+        """Run drivers that fail, then one that finishes, and check the rows."""
+        for _ in range(self.random.randint(1, 5)):
+            end = self.disk.operations + int(self.random.expovariate(1 / 60))
+            how = self.random.choice(["killed", "power failure", "full disk", "no fault"])
             self.disk.full_at = end if how == "full disk" else None
-            self.disk.stop_at = end if how in ("killed", "power cut") else None
+            self.disk.stop_at = end if how in ("killed", "power failure") else None
             try:
-                self.drive(trouble=self.chance.choice([0.0, 0.05, 0.2]), between=0.03)
-            except (WorldStopped, Interrupted):
+                self.drive(trouble=self.random.choice([0.0, 0.05, 0.2]), between=0.03)
+            except (ProcessStopped, Interrupted):
                 self.faults += 1
             except StoreError:
                 if how != "full disk":
                     raise
                 self.faults += 1
-            self.disk.restart(power_cut=how == "power cut" and not self.object_store)
+            self.disk.restart(power_failure=how == "power failure" and not self.object_store)
             self.damage()
             self.damage_finished()
         self.drive(trouble=0.1, between=0.0)
-        while True:  # a shard may have failed by its own fault: the same command again
+        while True:  # a shard may have failed: repeat the command
             self.drive(trouble=0.0, between=0.0)
             if not self.store().failures.paths():
                 break
@@ -174,11 +179,11 @@ class History:
         return self
 
     def check(self) -> None:
-        """Every wanted row and label is there once, and is what an undisturbed run gives."""
+        """Every requested row and label exists once and equals that of an undisturbed run."""
         spec = parse(
             {"variants": self.variants, "seeds": ",".join(self.seeds), "set": {"epochs": self.epochs}}
         )
-        whole = [
+        undisturbed = [
             finished
             for cell in cells(spec, self.datasets(spec))
             for seeds in spec.seed_ranges.ranges
@@ -187,8 +192,8 @@ class History:
         ]
         store = self.store()
         for schema, rows, tables in (
-            (EPOCHS, store.epochs(), [w.epochs for w in whole]),
-            (LABELS, store.labels(), [w.labels for w in whole]),
+            (EPOCHS, store.epochs(), [w.epochs for w in undisturbed]),
+            (LABELS, store.labels(), [w.labels for w in undisturbed]),
         ):
             expected = pa.concat_tables(tables).to_pandas(types_mapper={pa.int32(): pd.Int32Dtype()}.get)
             assert _rows(rows[schema.names]) == _rows(expected)

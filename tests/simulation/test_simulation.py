@@ -1,4 +1,4 @@
-"""Five hundred drawn histories of deaths end in the right rows; `python -m tests.simulation` runs ten thousand."""
+"""500 random histories end with the correct rows. `python -m tests.simulation` runs 10,000."""
 
 import pytest
 
@@ -11,44 +11,44 @@ from tests.simulation.history import History
 
 
 @pytest.mark.parametrize("first", range(0, 500, 100))
-def test_every_history_ends_in_exactly_the_right_rows(first):
-    assert sum(History(seed).live().faults for seed in range(first, first + 100)) > 100
+def test_every_history_ends_with_the_correct_rows(first):
+    assert sum(History(seed).run().faults for seed in range(first, first + 100)) > 100
 
 
 def test_a_history_is_reproduced_from_its_seed():
-    one, other = History(7).live(), History(7).live()
+    one, other = History(7).run(), History(7).run()
     assert one.disk.operations == other.disk.operations
     assert {p: i.content for p, i in one.disk.names.items()} == {
         p: i.content for p, i in other.disk.names.items()
     }
 
 
-def found(first: int = 0) -> bool:
-    """Whether some history tells of the mistake that a test has planted."""
+def detected(first: int = 0) -> bool:
+    """Whether any of 100 histories detects the bug that a test has injected."""
     for seed in range(first, first + 100):
         try:
-            History(seed).live()
-        except (AssertionError, StoreError):  # a wrong row, or a damaged file under a final name
+            History(seed).run()
+        except (AssertionError, StoreError):  # a wrong row, or a corrupt file under a final name
             return True
     return False
 
 
-def test_it_finds_writing_without_sync(monkeypatch):
+def test_detects_missing_sync(monkeypatch):
     monkeypatch.setattr(Disk, "sync", lambda disk, path: None)
-    assert found()
+    assert detected()
 
 
-def test_it_finds_writing_in_place(monkeypatch):
+def test_detects_writing_in_place(monkeypatch):
     def in_place(folder, path, content):
         if folder.sync:
             folder._make_folder(f"{folder.base}/{path}".rpartition("/")[0])
         folder._put(f"{folder.base}/{path}", content)
 
     monkeypatch.setattr(Folder, "_replace", in_place)
-    assert found()
+    assert detected()
 
 
-def test_it_finds_labels_written_after_the_epochs_that_vouch_for_them(monkeypatch):
+def test_detects_labels_written_after_epochs(monkeypatch):
     write = Folder.write
     late = []
 
@@ -61,16 +61,16 @@ def test_it_finds_labels_written_after_the_epochs_that_vouch_for_them(monkeypatc
             write(folder, *late.pop())
 
     monkeypatch.setattr(Folder, "write", epochs_first)
-    assert found()
+    assert detected()
 
 
-def test_it_finds_a_plan_that_forgets_what_is_stored(monkeypatch):
+def test_detects_a_plan_that_ignores_stored_runs(monkeypatch):
     monkeypatch.setattr(Store, "completed", lambda store: {})
-    assert found()
+    assert detected()
 
 
-def test_it_finds_checkpoints_believed_whosever_they_are(monkeypatch):
+def test_detects_checkpoints_of_other_shards(monkeypatch):
     load, dump = checkpoint.load, checkpoint.dump
     monkeypatch.setattr(checkpoint, "dump", lambda content, shard: dump(content, ""))
     monkeypatch.setattr(checkpoint, "load", lambda content, fresh, shard: load(content, fresh, ""))
-    assert found(first=600)  # rare: two checkpoints of equal shape must be swapped
+    assert detected(first=600)  # rare: two checkpoints of equal shape must be swapped

@@ -1,4 +1,4 @@
-"""Stand-in workers on a virtual clock: they train nothing, die often, and their messages come late and twice."""
+"""Simulated workers on a virtual clock. They fail at random, and messages may be late or duplicated."""
 
 import heapq
 import random
@@ -14,16 +14,16 @@ from sweep.worker import checkpoint
 from sweep.worker.checkpoint import Checkpoint
 from sweep.worker.measure import Measured, epochs_table, labels_table
 
-DIGITS = 50  # in each split
+DIGITS = 50  # per split
 
 
 def train(shard: Shard, resume_from: bytes | None, saves: Callable[[], bool]) -> Iterator[Message]:
-    """What `sweep.worker.worker.run_shard` does, with a hash in place of training: every seed's rows are its own.
+    """Like `sweep.worker.worker.run_shard`, but a hash replaces training, so that the rows of every seed differ.
 
     Args:
       shard: variant and seeds.
-      resume_from: a checkpoint of this shard, or any bytes.
-      saves: whether an epoch's message carries a checkpoint.
+      resume_from: a checkpoint of this shard, or arbitrary bytes.
+      saves: returns whether the message of an epoch carries a checkpoint.
     """
     variant = shard.cell.variant
     salt = np.uint64(int(variant.digest[:15], 16) ^ int(shard.cell.dataset_digest[:15], 16))
@@ -31,7 +31,7 @@ def train(shard: Shard, resume_from: bytes | None, saves: Callable[[], bool]) ->
     at = checkpoint.load(resume_from, fresh, shard.name) if resume_from else None  # type: ignore[arg-type]
     epoch, states, rows = at or Checkpoint(0, fresh, [])  # type: ignore[arg-type]
     state = states["state"]  # type: ignore[call-overload]
-    yield Started(epoch, "stand-in", "nothing", None)
+    yield Started(epoch, "simulated", "none", None)
     while epoch < variant.epochs:
         epoch += 1
         state = state * np.uint64(6364136223846793005) + np.uint64(1442695040888963407 + epoch)
@@ -59,8 +59,8 @@ def train(shard: Shard, resume_from: bytes | None, saves: Callable[[], bool]) ->
             first_seed=shard.seeds.start,
             last_seed=shard.seeds[-1],
             epochs=variant.epochs,
-            engine="stand-in",
-            device="nothing",
+            engine="simulated",
+            device="none",
             code="simulation",
             versions={},
             started="1989-12-01T00:00:00",
@@ -70,37 +70,37 @@ def train(shard: Shard, resume_from: bytes | None, saves: Callable[[], bool]) ->
 
 
 class Workers:
-    """Some workers, as `sweep.executors.ray` would run them: a source of messages for `sweep.driver.driver.train`."""
+    """An executor with simulated workers, for `sweep.driver.driver.train`."""
 
-    def __init__(self, chance: random.Random, trouble: float) -> None:
-        """`trouble` is the chance that a worker dies between two messages; 0 for a calm life."""
-        self.chance = chance
+    def __init__(self, generator: random.Random, trouble: float) -> None:
+        """trouble: probability that a worker fails between two messages."""
+        self.random = generator
         self.trouble = trouble
         self.faults = 0
 
     def __call__(
         self, shards: list[Shard], resume_from: Callable[[Shard], bytes | None]
     ) -> Iterator[tuple[Shard, Message]]:
-        """Messages in the order of their arrival."""
+        """Yield messages in order of arrival."""
         clock, order = 0.0, 0
-        slots = self.chance.randint(1, 4)
+        slots = self.random.randint(1, 4)
         waiting = [Attempt(shard) for shard in shards]
         running: list[tuple[float, int, Attempt, Iterator[Message]]] = []
         post: list[tuple[float, int, Shard, Message]] = []
 
         def send(attempt: Attempt, message: Message, at: float) -> None:
             nonlocal order
-            for _ in range(1 + (self.chance.random() < self.trouble)):
+            for _ in range(1 + (self.random.random() < self.trouble)):
                 order += 1
-                late = self.chance.uniform(0, 100) if self.chance.random() < self.trouble else 0.0
+                late = self.random.uniform(0, 100) if self.random.random() < self.trouble else 0.0
                 heapq.heappush(post, (at + late, order, attempt.shard, message))
 
         while waiting or running or post:
             for attempt in [a for a in waiting if a.not_before <= clock][: slots - len(running)]:
                 waiting.remove(attempt)
-                stream = train(attempt.shard, resume_from(attempt.shard), lambda: self.chance.random() < 0.4)
+                stream = train(attempt.shard, resume_from(attempt.shard), lambda: self.random.random() < 0.4)
                 order += 1
-                heapq.heappush(running, (clock + self.chance.random(), order, attempt, stream))
+                heapq.heappush(running, (clock + self.random.random(), order, attempt, stream))
             times = [queue[0][0] for queue in (running, post) if queue]
             if len(running) < slots:
                 times += [a.not_before for a in waiting]
@@ -110,13 +110,13 @@ class Workers:
                 yield shard, message
             elif running and running[0][0] <= clock:
                 _, _, attempt, stream = heapq.heappop(running)
-                if self.chance.random() < self.trouble:
+                if self.random.random() < self.trouble:
                     self.faults += 1
-                    fault: Fault = self.chance.choices(["lost", "memory", "own"], [6, 2, 1])[0]
+                    fault: Fault = self.random.choices(["lost", "memory", "own"], [6, 2, 1])[0]
                     again, outcome = after_fault(fault, fault, "Traceback", attempt, clock)
                     waiting += again
                     send(attempt, outcome, clock)
                 elif (message := next(stream, None)) is not None:
                     send(attempt, message, clock)
                     order += 1
-                    heapq.heappush(running, (clock + self.chance.random(), order, attempt, stream))
+                    heapq.heappush(running, (clock + self.random.random(), order, attempt, stream))

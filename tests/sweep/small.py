@@ -1,4 +1,4 @@
-"""A sweep on real digits that is small enough to run many times in a test."""
+"""A sweep on real digits that is small enough to run many times in the tests."""
 
 import signal
 
@@ -29,7 +29,7 @@ def run_inline(root, spec: SweepSpec | None = None, **settings):
 
 
 def rows(root) -> pd.DataFrame:
-    """What the numbers are, whatever the files: sorted rows without their provenance."""
+    """Sorted rows without provenance, independent of the files that hold them."""
     frame = Store(str(root)).epochs()[EPOCHS.names].astype({"variant": str, "dataset": str, "recipe": str})
     return frame.sort_values(["variant", "seed", "epoch"], ignore_index=True)
 
@@ -39,5 +39,5 @@ def assert_same_rows(left: pd.DataFrame, right: pd.DataFrame) -> None:
 
 
 def hear_interrupts() -> None:
-    """For a child process: what runs in a shell's background was told to ignore Ctrl-C, and so are its children."""
+    """Restore SIGINT in a child process. Background jobs of a shell ignore it, and so do their children."""
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -1,4 +1,4 @@
-"""A TCP proxy that drops and delays connections as a bad network does, from a seed."""
+"""A TCP proxy that drops and delays connections at random, derived from a seed."""
 
 import random
 import socket
@@ -9,19 +9,19 @@ from contextlib import suppress
 
 
 class Proxy:
-    """Listens on a port of the loopback and passes on to another.
+    """Listens on a local port and forwards to another one.
 
     Attributes:
-      drop: chance that a piece of data is the last of its connection.
+      drop: probability that a chunk is the last of its connection.
       reset: whether a drop resets the connection, as TLS would notice it; else it ends in mid-message.
-      delay: longest wait before a piece is passed on, in seconds.
-      dropped: connections dropped so far.
+      delay: maximum delay of a chunk in seconds.
+      dropped: number of dropped connections.
     """
 
     def __init__(self, target: int, seed: int = 0, reset: bool = False) -> None:
         self.reset = reset
         self.target, self.drop, self.delay, self.dropped = target, 0.0, 0.0, 0
-        self._chance = random.Random(seed)
+        self._random = random.Random(seed)
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -36,19 +36,19 @@ class Proxy:
                 far = socket.create_connection(("127.0.0.1", self.target))
                 cut = threading.Event()
                 for source, sink in ((near, far), (far, near)):
-                    threading.Thread(target=self._pass_on, args=(source, sink, cut), daemon=True).start()
+                    threading.Thread(target=self._forward, args=(source, sink, cut), daemon=True).start()
 
-    def _pass_on(self, source: socket.socket, sink: socket.socket, cut: threading.Event) -> None:
+    def _forward(self, source: socket.socket, sink: socket.socket, cut: threading.Event) -> None:
         with suppress(OSError):
-            while piece := source.recv(65536):
-                time.sleep(self._chance.uniform(0, self.delay))
-                if self._chance.random() < self.drop:
+            while chunk := source.recv(65536):
+                time.sleep(self._random.uniform(0, self.delay))
+                if self._random.random() < self.drop:
                     self.dropped += 1
-                    sink.sendall(piece[: self._chance.randint(0, len(piece))])
+                    sink.sendall(chunk[: self._random.randint(0, len(chunk))])
                     if self.reset:
                         cut.set()
                     break
-                sink.sendall(piece)
+                sink.sendall(chunk)
         for end in (source, sink):
             with suppress(OSError):
                 if cut.is_set():  # reading ends here, which ends the other thread; closing resets

@@ -1,25 +1,15 @@
-"""The commands as a user types them: wrong input gives one line and exit code 2, and changes nothing."""
+"""The commands as a user types them."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
+import re
 
 import pytest
 
+from tests.sweep.cli.command import listing, sweep
 from tests.sweep.small import run_inline, small_spec
 
-
-def sweep(*arguments, cwd=None, **environment):
-    return subprocess.run(
-        [sys.executable, "-m", "sweep", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        cwd=cwd,
-        env=os.environ | environment,
-        check=False,
-        timeout=120,
-    )
+SPEC = "variants: base\nseeds: 0:2\nset: {epochs: 1}\ndataset: {name: mnist5k, n_train: 120, n_test: 60}"
+COMMANDS = ("run", "resume", "status", "top", "table", "plot", "compare", "report", "doctor", "replay")
+COMMANDS += ("presets", "info", "submit", "jobs", "logs", "stop", "fetch")
 
 
 @pytest.fixture(scope="module")
@@ -29,193 +19,173 @@ def root(tmp_path_factory):
     return path
 
 
-def listing(folder: Path) -> dict[str, bytes]:
-    return {str(p): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+@pytest.mark.parametrize("command", ["", *COMMANDS, "cluster", "cluster validate"])
+def test_every_help_fits_80_columns_and_nothing_is_cut(command, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    help = sweep(*command.split(), "--help")
+    assert help.code == 0
+    assert max(map(len, help.out.splitlines())) <= 80
+    if command not in ("", "cluster"):
+        assert "Examples:" in help.out
+        assert not re.search(r"\w…|\.\.\.\s", help.out.replace("{SPECS}...", ""))
 
 
-WRONG = {
-    "unknown variant": (["run", "--variants", "bas"], "did you mean 'base'"),
-    "unknown recipe": (["run", "--recipe", "karpaty"], "did you mean 'karpathy'"),
-    "bad seed range": (["run", "--seeds", "5:2"], "empty range"),
-    "seeds in words": (["run", "--seeds", "ten"], "0:64"),
-    "negative learning rate": (["run", "--set", "learning_rate=-1"], "out of range"),
-    "unknown hyper-parameter": (["run", "--set", "lerning_rate=1"], "did you mean 'learning_rate'"),
-    "a set without values": (["run", "--set", "learning_rate"], "learning_rate=0.01,0.03"),
-    "no epochs": (["run", "--epochs", "0"], "epochs = 0"),
-    "unknown engine": (["run", "--engine", "lanse"], "did you mean 'lanes'"),
-    "unknown data set": (["run", "--dataset", "mnits"], "did you mean 'mnist'"),
-    "unknown preset": (["run", "quickstrat"], "did you mean 'quickstart'"),
-    "missing spec": (["run", "nowhere.yaml"], "No such file"),
-    "broken YAML": (["run", "broken.yaml"], "broken YAML in line"),
-    "unknown key": (["run", "key.yaml"], "unknown key 'variant'"),
-    "a list for a spec": (["run", "list.yaml"], "expected a mapping"),
-    "a width of zero": (["run", "--shard-width", "0"], "shard_width"),
-    "unknown option": (["run", "--sedes", "3"], "No such option"),
-    "unknown executor": (["run", "--executor", "slurm"], "slurm"),
-    "unknown command": (["runn"], "No such command"),
-    "a root that is a file": (["run", "--root", "list.yaml"], "is a file"),
-    "a root of other things": (["run", "--root", "."], "not a sweep's"),
-    "a root that cannot be made": (
-        ["run", "--executor", "inline", "--root", "/proc/results"],
-        "cannot be written",
-    ),
-    "status of nothing": (["status", "--root", "nothing"], "no sweep was ever run here"),
-    "table of nothing": (["table", "--root", "nothing"], "no sweep was ever run here"),
-    "a replay never printed": (["replay", "adamw"], "choose from"),
-}
+def test_the_help_names_every_hyper_parameter():
+    text = " ".join(sweep("run", "--help").out.split())
+    assert "learning_rate, lr_schedule, final_fraction, weight_decay, epochs" in text
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    path = tmp_path_factory.mktemp("wrong")
-    (path / "broken.yaml").write_text("variants: [base\nseeds: 3")
-    (path / "key.yaml").write_text("variant: base")
-    (path / "list.yaml").write_text("- base")
-    return path
+def test_the_version():
+    assert re.fullmatch(r"lecun1989-sweep \d+\.\d+\S*\n", sweep("--version").out)
 
 
-@pytest.mark.parametrize(("arguments", "message"), WRONG.values(), ids=WRONG)
-def test_wrong_input_gives_one_line_and_exit_code_2(folder, arguments, message):
-    before = listing(folder)
-    run = sweep(*arguments, cwd=folder)
-    assert run.returncode == 2, run.stderr
-    assert message in " ".join(run.stderr.split())
-    assert "Traceback" not in run.stderr
-    if "No such" not in message and message != "slurm":  # those are the option parser's, in a box
-        assert len(run.stderr.strip().splitlines()) == 1
-    assert listing(folder) == before
+def test_without_a_command_the_help_is_printed():
+    ended = sweep()
+    assert ended.code == 2
+    assert "Commands:" in ended.err
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["table", "sumary"], "did you mean 'summary'"),
-        (["table", "--variants", "bse"], "bse"),
-        (["table", "--seeds", "100:200"], "seeds 100:200"),
-        (["table", "--format", "parquet"], "--out"),
-        (["table", "wide", "--noise"], "table 'wide' has no option --noise: it has --split, --epoch"),
-        (["table", "digits", "--epoch", "1"], "table 'digits' has no option --epoch"),
-        (["table", "--epoch", "9"], "no run is left"),
-        (["plot", "galery"], "did you mean 'gallery'"),
-        (["plot", "ecdf", "--out", "ecdf.gif"], "ends in .png, .svg, .pdf"),
-        (["plot", "gallery", "--split", "train"], "plot 'gallery' has no option --split"),
-        (["plot", "ecdf", "--recipe", "karpathy"], "no finished run has recipe 'karpathy'"),
-        (["compare", "--misses", "3", "--variant", "bas,epochs=1"], "did you mean 'base,epochs=1'"),
-        (["compare", "--misses", "61", "--variant", "base,epochs=1"], "from 0 to 60"),
-        (["report", "--variants", "softmax"], "no finished run has variant 'softmax'"),
-    ],
-)
-def test_wrong_requests_of_results(root, arguments, message):
-    before = listing(root)
-    run = sweep(*arguments, "--root", root)
-    assert run.returncode == 2, run.stderr
-    assert message in run.stderr
-    assert len(run.stderr.strip().splitlines()) == 1
-    assert listing(root) == before
+def test_shell_completion_is_offered():
+    assert "--install-completion" in sweep("--help").out
 
 
-def test_a_truncated_file_in_the_root(root, tmp_path):
-    os.system(f"cp -r '{root}' '{tmp_path}/results'")
-    path = next((tmp_path / "results" / "epochs").rglob("*.parquet"))
-    path.write_bytes(path.read_bytes()[:200])
-    before = listing(tmp_path)
-    for command in (["table"], ["status"], ["run", "--seeds", "0:9", "--executor", "inline"]):
-        run = sweep(*command, "--root", tmp_path / "results")
-        assert run.returncode == 2, run.stderr
-        assert path.name in run.stderr
-        assert len(run.stderr.strip().splitlines()) == 1
-    assert listing(tmp_path) == before
-
-
-def test_missing_digits_without_a_network_are_explained(tmp_path):
-    run = sweep(
-        "run",
-        "--dataset",
-        "usps",
-        "--manual-dir",
-        tmp_path,
-        "--root",
-        tmp_path / "r",
-        TFDS_DATA_DIR=str(tmp_path),
-        LECUN1989_MANUAL_DIR=str(tmp_path),
-    )
-    if run.returncode == 0:
+def test_missing_digits_without_a_network_are_explained(tmp_path, monkeypatch):
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("LECUN1989_MANUAL_DIR", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    ended = sweep("run", "--dataset", "usps", "--manual-dir", tmp_path, "--root", tmp_path / "r")
+    if ended.code == 0:
         pytest.skip("the network served the digits")
-    assert run.returncode == 2
-    assert "zip.train.gz" in run.stderr
+    assert ended.code == 2
+    assert "zip.train.gz" in ended.err
     assert not (tmp_path / "r").exists()
 
 
-def test_dry_run_writes_nothing(tmp_path):
-    run = sweep("run", "quickstart", "--dry-run", "--root", tmp_path / "r")
-    assert run.returncode == 0
-    assert "80 of 80 runs would be trained" in run.stdout
+def test_a_dry_run_writes_nothing(tmp_path):
+    ended = sweep("run", "quickstart", "--epochs", 1, "--dry-run", "--root", tmp_path / "r")
+    assert ended.code == 0
+    assert "80 of 80 runs would be trained" in ended.out
+    assert "seeds 0:16, 1 epoch\n" in ended.out
     assert not (tmp_path / "r").exists()
+
+
+def test_a_dry_run_counts_the_runs_that_another_spec_stored(tmp_path):
+    (tmp_path / "spec.yaml").write_text(SPEC)
+    run_inline(tmp_path / "r", small_spec(variants="base", seeds="0:2", set={"epochs": 1}))
+    before = listing(tmp_path)
+    ended = sweep("run", "spec.yaml", "--seeds", "1:4", "--dry-run", "--root", "r", cwd=tmp_path)
+    assert "2 of 3 runs would be trained" in ended.out
+    ended = sweep("run", "spec.yaml", "--set", "shift=0,1", "--dry-run", "--root", "r", cwd=tmp_path)
+    assert "2 of 4 runs would be trained" in ended.out
+    assert listing(tmp_path) == before
 
 
 @pytest.mark.parametrize("name", ["summary", "wide", "curve"])
 @pytest.mark.parametrize("format", ["text", "csv", "markdown", "json"])
 def test_tables_in_every_format(root, name, format):
-    run = sweep("table", name, "--format", format, "--root", root)
-    assert run.returncode == 0, run.stderr
-    assert "base" in run.stdout
+    ended = sweep("table", name, "--format", format, "--root", root)
+    assert ended.code == 0, ended.err
+    assert "base" in ended.out
+
+
+@pytest.mark.parametrize("name", ["digits", "noise", "churn", "ensemble", "fixes", "two-way", "pairs"])
+def test_tables_of_the_last_epoch(root, name):
+    ended = sweep("table", name, "--root", root)
+    assert ended.code == 0, ended.err
+    assert "dropout,epochs=1" in ended.out
 
 
 @pytest.mark.parametrize(
-    "name", ["digits", "noise", "churn", "ensemble", "fixes", "two-way", "pairs", "published"]
+    ("suffix", "part"),
+    [
+        ("csv", b"dataset,dataset_digest,seed"),
+        ("md", b"|---"),
+        ("json", b'"notes": ['),
+        ("tex", b"\\begin{tabular}"),
+        ("parquet", b"PAR1"),
+        ("txt", b"dropout"),
+    ],
 )
-def test_tables_of_the_last_epoch(root, name):
-    run = sweep("table", name, "--root", root)
-    if name == "published":  # no number was published of an overridden variant
-        assert run.returncode == 2
-        return
-    assert run.returncode == 0, run.stderr
-    assert "dropout,epochs=1" in run.stdout
+def test_the_suffix_of_out_chooses_the_format(root, tmp_path, suffix, part):
+    path = tmp_path / "new" / "folder" / f"table.{suffix}"
+    ended = sweep("table", "wide", "--root", root, "--out", path)
+    assert ended.code == 0, ended.err
+    assert ended.err == f"wrote {path}\n"
+    assert not ended.out
+    assert part in path.read_bytes()
+    assert [p.name for p in path.parent.iterdir()] == [path.name]
 
 
 def test_names_with_overrides_are_chosen_by_their_own_names(root):
-    run = sweep("table", "wide", "--format", "csv", "--variants", "base,epochs=1", "--root", root)
-    assert run.returncode == 0, run.stderr
-    assert "base,epochs=1" in run.stdout
-    assert "dropout" not in run.stdout
+    ended = sweep("table", "wide", "--format", "csv", "--variants", "base,epochs=1", "--root", root)
+    assert ended.code == 0, ended.err
+    assert "base,epochs=1" in ended.out
+    assert "dropout" not in ended.out
 
 
-def test_pictures_and_a_comparison(root, tmp_path):
+def test_base_and_a_wildcard_are_the_overrides_of_base(root):
+    ended = sweep("table", "wide", "--format", "csv", "--variants", "base,*", "--root", root)
+    assert ended.code == 0, ended.err
+    assert "base,epochs=1" in ended.out
+    assert "dropout" not in ended.out
+
+
+def test_plots_and_a_comparison(root, tmp_path):
     for name in ("ecdf", "curves", "gallery"):
-        assert sweep("plot", name, "--root", root, cwd=tmp_path).stdout.strip() == f"{name}.png"
+        assert sweep("plot", name, "--root", root, cwd=tmp_path).err == f"wrote {name}.png\n"
         assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
-    run = sweep(
-        *("compare", "--misses", 20, "--variant", "base,epochs=1", "--out", "place.svg", "--root", root),
-        cwd=tmp_path,
-    )
-    assert "20 misses with base,epochs=1 on mnist5k" in run.stdout
-    assert "<svg" in (tmp_path / "place.svg").read_text()
+    compare = ("compare", "--misses", 20, "--variant", "base,epochs=1", "--out", "new/place.svg")
+    ended = sweep(*compare, "--root", root, cwd=tmp_path)
+    assert "20 misses" in ended.out
+    assert ended.err.startswith("wrote new/place.svg\n")
+    assert "60 test digits" in ended.err
+    assert "<svg" in (tmp_path / "new" / "place.svg").read_text()
 
 
-def test_the_report_of_a_store_is_whole(root, tmp_path):
-    run = sweep("report", "--root", root, "--out", tmp_path / "r.html")
-    assert run.returncode == 0, run.stderr
-    assert not run.stderr
+def test_the_report_of_a_store_is_complete(root, tmp_path):
+    ended = sweep("report", "--root", root, "--out", tmp_path / "r.html")
+    assert ended.code == 0, ended.err
+    assert ended.err == f"wrote {tmp_path / 'r.html'}\n"
     page = (tmp_path / "r.html").read_text()
     assert 'id="plot-gallery"' in page
     assert "PROVISIONAL" not in page
 
 
-def test_a_finished_root_is_left_alone(tmp_path):
-    (tmp_path / "spec.yaml").write_text(
-        "variants: base\nseeds: 0:2\nset: {epochs: 1}\ndataset: {name: mnist5k, n_train: 120, n_test: 60}"
-    )
+def test_a_finished_root_is_not_changed(tmp_path):
+    (tmp_path / "spec.yaml").write_text(SPEC)
     first = sweep("run", "spec.yaml", "--executor", "inline", cwd=tmp_path)
-    assert first.returncode == 0, first.stderr
-    assert "2 runs trained" in first.stderr
+    assert first.code == 0, first.err
+    assert "2 runs trained" in first.err
     before = listing(tmp_path)
     again = sweep("run", "spec.yaml", cwd=tmp_path)
-    assert again.returncode == 0, again.stderr
-    assert "nothing to train: all 2 runs are there already" in again.stderr
+    assert again.code == 0, again.err
+    assert "nothing to train" in again.err
     assert listing(tmp_path) == before
 
 
+def test_resume_and_a_device_on_the_command_line(tmp_path):
+    (tmp_path / "spec.yaml").write_text(SPEC)
+    run = ("run", "spec.yaml", "--executor", "inline", "--device", "cpu")
+    assert sweep(*run, cwd=tmp_path).code == 0
+    next((tmp_path / "results" / "epochs").rglob("*.parquet")).unlink()
+    ended = sweep("resume", "--executor", "inline", cwd=tmp_path)
+    assert ended.code == 0, ended.err
+    assert "2 runs trained" in ended.err
+
+
 def test_status_counts_runs(root):
-    run = sweep("status", "--root", root)
-    assert run.returncode == 0
-    assert "no driver is at work here" in run.stdout
+    ended = sweep("status", "--root", root)
+    assert ended.code == 0
+    assert re.search(r"base,epochs=1 .* 3 +3 +0 +0 +0$", ended.out, re.MULTILINE)
+    assert "no driver" in ended.out
+
+
+def test_status_keeps_whole_names_in_80_columns(tmp_path, monkeypatch):
+    grid = {"epochs": 1, "learning_rate": [0.0123, 0.0124], "weight_decay": [0.0001], "output_bias": [0.5]}
+    run_inline(tmp_path / "r", small_spec(variants="base", seeds="0:1", set=grid))
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = sweep("status", "--root", tmp_path / "r").out.splitlines()
+    assert max(map(len, lines)) <= 80
+    name_columns = "".join(line[:30].split("  ")[0].strip() for line in lines)
+    for value in ("0.0123", "0.0124"):
+        assert f"learning_rate={value}" in name_columns

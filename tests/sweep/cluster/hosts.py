@@ -1,8 +1,7 @@
-"""Hosts without a network: stand-ins for ssh and rsync that run each command here, in a home folder for each address.
+"""Simulated hosts: replacements for ssh and rsync that run each command locally, with one home folder per address.
 
-`ray up` is real, and so are Ray's head, its autoscaler, its workers and the token that they share. Of the cluster
-file, only the addresses and ports are others, and the installation of packages is left out: a host's environment is
-the one that runs the tests.
+`ray up`, the head node, the autoscaler, the workers and the shared token are real. The cluster file differs from the
+shipped one only in addresses and ports. No packages are installed: hosts use the environment that runs the tests.
 """
 
 import contextlib
@@ -17,12 +16,12 @@ from pathlib import Path
 import psutil
 import yaml
 
-HERE = Path(__file__).parents[3]
-HEAD, WORKER = "127.0.0.2", "127.0.0.3"  # 127.0.0.1 would be taken for a wish to be reachable
-MARK = "LECUN1989_TEST_HOST"  # environment of every process of a host: its home folder
+PROJECT = Path(__file__).parents[3]
+HEAD, WORKER = "127.0.0.2", "127.0.0.3"  # Ray treats 127.0.0.1 as a request for a reachable address
+MARK = "LECUN1989_TEST_HOST"  # environment variable of every process of a host: its home folder
 
 SSH = """#!{python}
-# ssh [options] user@address command: the command, in the address' home.
+# ssh [options] user@address command: run the command in the home folder of the address.
 import os, sys
 arguments = sys.argv[1:]
 while arguments and arguments[0].startswith("-"):
@@ -38,7 +37,7 @@ os.chdir(home)
 os.execve("/bin/bash", ["bash", "-c", " ".join(command)], environment)
 """
 
-# Ray asks for `rsync [options] -e "ssh …" [filters] source target`; one of the two is user@address:path.
+# Ray calls `rsync [options] -e "ssh …" [filters] source target`; one of them is user@address:path.
 RSYNC = """#!{python}
 import os, shutil, sys
 words = sys.argv[1:]
@@ -60,15 +59,15 @@ else:
     shutil.copy(source, os.path.join(target, os.path.basename(source)) if os.path.isdir(target) else target)
 """
 
-# `ray stop` ends every Ray of a machine; a host of ours ends its own.
+# `ray stop` ends every Ray process of the machine; a simulated host ends only its own.
 RAY = """#!/bin/bash
-if [ "$1" = stop ]; then cd {here}; exec {python} -m tests.sweep.cluster.hosts "$HOME"; fi
+if [ "$1" = stop ]; then cd {project}; exec {python} -m tests.sweep.cluster.hosts "$HOME"; fi
 exec {python} {bin}/ray "$@"
 """
 
-# What an installation would leave behind besides packages: the native engine.
+# The native engine is the only installed file that is not a package.
 UV = """#!/bin/bash
-cp {here}/model/engines/lanes/kernel.so ~/sweep/model/engines/lanes/ || true
+cp {project}/model/engines/lanes/kernel.so ~/sweep/model/engines/lanes/ || true
 """
 
 PYTHON = """#!/bin/bash
@@ -76,58 +75,58 @@ exec {python} "$@"
 """
 
 
-def write_stand_ins(folder: Path) -> Path:
-    """Programs `ssh`, `rsync`, `ray` and `uv` in a folder to be put first on PATH."""
+def write_programs(folder: Path) -> Path:
+    """Write `ssh`, `rsync`, `ray`, `python` and `uv` to a folder, which must come first on PATH."""
     programs = {"ssh": SSH, "rsync": RSYNC, "ray": RAY, "python": PYTHON, "uv": UV}
     (folder / "bin").mkdir()
     python = Path(sys.executable)
-    fields = {"python": python, "bin": python.parent, "folder": str(folder), "here": HERE, "mark": MARK}
+    fields = {"python": python, "bin": python.parent, "folder": str(folder), "project": PROJECT, "mark": MARK}
     for name, text in programs.items():
         (folder / "bin" / name).write_text(text.format(**fields))
         (folder / "bin" / name).chmod(0o755)
     return folder / "bin"
 
 
-def own_machines(folder: Path, port: int, dashboard: int) -> Path:
-    """The shipped docs/cluster-local.yaml for addresses of this machine, with its own ports."""
-    text = (HERE / "docs/cluster-local.yaml").read_text()
+def local_cluster_file(folder: Path, port: int, dashboard: int) -> Path:
+    """Write docs/cluster-local.yaml with local addresses and free ports."""
+    text = (PROJECT / "docs/cluster-local.yaml").read_text()
     config = yaml.safe_load(text.replace("6379", str(port)))
     config["cluster_name"] = f"test-{port}"
     config["provider"] |= {"head_ip": HEAD, "worker_ips": [WORKER]}
     config["auth"] = {"ssh_user": "tester"}
     token = folder / "token"
-    config["file_mounts"] = {"~/.ray/auth_token": str(token), "~/sweep": str(HERE)}
+    config["file_mounts"] = {"~/.ray/auth_token": str(token), "~/sweep": str(PROJECT)}
     config["rsync_exclude"] += ["tests", "docs", "benchmarks"]
     starts = {HEAD: config["head_start_ray_commands"], WORKER: config["worker_start_ray_commands"]}
     for address, commands in starts.items():
-        own = f"--node-ip-address={address} --num-cpus=1 --dashboard-port={dashboard}"
-        # The agent's port that Ray chooses is one number, which only one host of a machine can have.
-        own += f" --dashboard-agent-listen-port={free_port()}"
-        commands[-1] = commands[-1].replace("ray start", f"ray start {own}")
+        options = f"--node-ip-address={address} --num-cpus=1 --dashboard-port={dashboard}"
+        # The agent port that Ray selects is fixed, so hosts on one machine need different ports.
+        options += f" --dashboard-agent-listen-port={free_port()}"
+        commands[-1] = commands[-1].replace("ray start", f"ray start {options}")
     path = folder / "cluster.yaml"
     path.write_text(yaml.safe_dump(config))
     return path
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """Return an unused port."""
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         return s.getsockname()[1]
 
 
 def end_host(home: str) -> None:
-    """End every process of a host but the caller's own."""
-    here = {os.getpid(), *(p.pid for p in psutil.Process().parents())}
-    while found := [p for p in psutil.pids() if p not in here and _lives_on(home, p)]:
+    """Kill every process of a host except the calling process and its parents."""
+    spared = {os.getpid(), *(p.pid for p in psutil.Process().parents())}
+    while found := [p for p in psutil.pids() if p not in spared and _belongs_to(home, p)]:
         for pid in found:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         time.sleep(0.1)
 
 
-def _lives_on(home: str, pid: int) -> bool:
-    """Ray writes its processes' titles over the beginning of their environment, so it is read as it stands."""
+def _belongs_to(home: str, pid: int) -> bool:
+    """Ray overwrites the start of the environment with process titles, so search the raw bytes."""
     try:
         process = Path(f"/proc/{pid}")
         if "\nState:\tZ" in (process / "status").read_text():
@@ -140,8 +139,10 @@ def _lives_on(home: str, pid: int) -> bool:
 def run(
     *command: str, environment: dict[str, str], seconds: float = 120.0
 ) -> subprocess.CompletedProcess[str]:
-    """A command to its end, its output captured."""
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=seconds, cwd=HERE)
+    """Run a command and capture its output."""
+    return subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=seconds, cwd=PROJECT
+    )
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""A sweep's demand brings machines with chips that do not exist, one is taken away, another comes: nothing is lost.
+"""The autoscaler adds nodes with fake TPU chips, one node is killed, another replaces it, and no run is lost.
 
-Ray's own autoscaler and its fake provider, which starts a raylet for each machine. Ray hands out chips as it does on
-a TPU VM; only what JAX opens is the CPU.
+Uses Ray's autoscaler and its fake provider, which starts one raylet per node. Ray assigns chips as on a TPU VM,
+but JAX opens the CPU.
 """
 
 import contextlib
@@ -19,16 +19,14 @@ import ray
 import yaml
 
 from sweep.driver.session import run
-from sweep.executors.connection import CLUSTER_FILE
-from sweep.executors.tasks import PLATFORM
 from sweep.messages import Observer, Progress, Retried, Started
-from sweep.settings import Settings
+from sweep.settings import CLUSTER_FILE, PLATFORM, Settings
 from sweep.store.store import Store
 from tests.sweep.cluster.hosts import MARK, end_host
 from tests.sweep.cluster.hosts import run as execute
 from tests.sweep.small import assert_same_rows, rows, run_inline, small_spec
 
-HEAD = "f" * 51 + "00000"  # the fake provider numbers its machines upwards from here
+HEAD = "f" * 51 + "00000"  # the fake provider counts node IDs upwards from here
 CHIPS = 2
 
 
@@ -69,7 +67,7 @@ def address(tmp_path, monkeypatch):
         },
     }
     (tmp_path / "fake.yaml").write_text(yaml.safe_dump(config))
-    folder = tempfile.mkdtemp(prefix="fake", dir="/tmp")  # a socket's path may hold 107 characters
+    folder = tempfile.mkdtemp(prefix="fake", dir="/tmp")  # the path of a socket is limited to 107 characters
     environment = os.environ | {
         MARK: folder,
         PLATFORM: "cpu",
@@ -86,7 +84,7 @@ def address(tmp_path, monkeypatch):
     start += ["--include-dashboard=false", f"--autoscaling-config={tmp_path / 'fake.yaml'}"]
     monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
     monkeypatch.setenv(CLUSTER_FILE, str(tmp_path / "fake.yaml"))
-    signal.signal(signal.SIGALRM, lambda *_: pytest.fail("no machine came in time"))
+    signal.signal(signal.SIGALRM, lambda *_: pytest.fail("no node started in time"))
     try:
         begun = execute(*start, environment=environment)
         assert begun.returncode == 0, begun.stdout + begun.stderr
@@ -97,57 +95,57 @@ def address(tmp_path, monkeypatch):
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def take_away(machine: str) -> None:
-    """End a machine's raylet, as its loss would: its workers end with it."""
+def kill_node(node: str) -> None:
+    """Kill the raylet of a node. Its workers end with it."""
     for process in psutil.process_iter(["cmdline"]):
         with contextlib.suppress(OSError):
             line = " ".join(process.info["cmdline"] or [])
-            if "/raylet " in line and machine.encode() in Path(f"/proc/{process.pid}/environ").read_bytes():
+            if "/raylet " in line and node.encode() in Path(f"/proc/{process.pid}/environ").read_bytes():
                 os.kill(process.pid, signal.SIGKILL)
 
 
 class Watch(Observer):
-    """Takes the first machine away when one of its shards is under way."""
+    """Kills the first node after the second epoch of one of its shards."""
 
     def __init__(self):
-        self.started, self.notes, self.gone = [], [], False
+        self.started, self.notes, self.killed = [], [], False
 
     def message(self, shard, message):
         match message:
             case Started():
                 self.started.append((shard, message.environment))
-            case Progress(epoch) if epoch >= 2 and not self.gone:
-                self.gone = True
-                take_away(HEAD[:-1] + "1")
+            case Progress(epoch) if epoch >= 2 and not self.killed:
+                self.killed = True
+                kill_node(HEAD[:-1] + "1")
             case Retried(text):
                 self.notes.append(text)
 
 
 @pytest.mark.slow
-def test_a_machine_is_taken_away_in_the_middle_of_its_shards(address, tmp_path):
+def test_losing_a_node_loses_no_run(address, tmp_path):
     spec = small_spec(
         variants="base,softmax,augment,dropout", seeds="0:8", set={"epochs": 40}, engine="lanes"
     )
     watch = Watch()
-    signal.alarm(150)  # a machine that never comes would be waited for
+    signal.alarm(150)  # a sweep waits forever for a node that never starts
     store = Store(str(tmp_path / "results"))
     outcome = run(spec, store, Settings(address=address, checkpoint_seconds=0.0), watch)
     signal.alarm(0)
     assert not outcome.failed
-    assert watch.gone
-    assert {environment["JAX_PLATFORMS"] for _, environment in watch.started} == {"cpu"}  # PLATFORM says so
+    assert watch.killed
+    assert {environment["JAX_PLATFORMS"] for _, environment in watch.started} == {"cpu"}  # set by PLATFORM
     assert any("tried again" in note for note in watch.notes)
-    assert len(watch.started) > 4  # at least one began twice
+    assert len(watch.started) > 4  # at least one shard started twice
 
-    # Every attempt saw one chip and was told to open nothing else.
+    # Every attempt saw exactly one chip.
     chips = [environment["TPU_VISIBLE_CHIPS"] for _, environment in watch.started]
     assert set(chips) <= {str(i) for i in range(CHIPS)}
     assert len(set(chips)) == CHIPS
     assert {e["TPU_CHIPS_PER_HOST_BOUNDS"] for _, e in watch.started} == {"1,1,1"}
     recorded = [file.metadata.environment for file in store.files]
-    assert len(recorded) == 4  # a variant's seeds were joined: they fit one chip
+    assert len(recorded) == 4  # the seeds of a variant were joined because they fit one chip
     assert all(e["TPU_VISIBLE_CHIPS"] in chips for e in recorded)
-    assert "tpu" not in os.environ["JAX_PLATFORMS"]  # the driver's own
+    assert "tpu" not in os.environ["JAX_PLATFORMS"]  # of the driver
 
     run_inline(tmp_path / "inline", spec)
     assert_same_rows(rows(tmp_path / "results"), rows(tmp_path / "inline"))

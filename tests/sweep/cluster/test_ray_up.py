@@ -1,4 +1,4 @@
-"""`ray up`, submit, follow, stop, submit again, fetch, `ray down`: the real ones, on hosts that are folders here."""
+"""`ray up`, submit, follow, stop, resubmit, fetch and `ray down` on simulated hosts."""
 
 import os
 import shutil
@@ -10,7 +10,15 @@ import time
 import pytest
 
 from sweep.store.store import Store
-from tests.sweep.cluster.hosts import HEAD, HERE, end_host, free_port, own_machines, run, write_stand_ins
+from tests.sweep.cluster.hosts import (
+    HEAD,
+    PROJECT,
+    end_host,
+    free_port,
+    local_cluster_file,
+    run,
+    write_programs,
+)
 from tests.sweep.small import assert_same_rows, rows
 
 SPEC = """
@@ -26,11 +34,13 @@ shard_width: 4
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory):
-    """A cluster brought up by `ray up`; its file, its environment and the address of its jobs."""
+    """A cluster started by `ray up`: folder, cluster file and environment."""
     folder = tmp_path_factory.mktemp("up")
-    ray_folder = tempfile.mkdtemp(prefix="up", dir="/tmp")  # a socket's path may hold 107 characters
+    ray_folder = tempfile.mkdtemp(
+        prefix="up", dir="/tmp"
+    )  # the path of a socket is limited to 107 characters
     environment = os.environ | {
-        "PATH": f"{write_stand_ins(folder)}:{os.environ['PATH']}",
+        "PATH": f"{write_programs(folder)}:{os.environ['PATH']}",
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN_PATH": str(folder / "token"),
         "RAY_TMPDIR": ray_folder,
@@ -39,12 +49,12 @@ def cluster(tmp_path_factory):
     (folder / "token").write_text("3f" * 32)
     dashboard = free_port()
     port = free_port()
-    file = own_machines(folder, port, dashboard)
+    file = local_cluster_file(folder, port, dashboard)
     environment["RAY_API_SERVER_ADDRESS"] = f"http://127.0.0.1:{dashboard}"
     try:
         up = run("ray", "up", "-y", "--no-config-cache", str(file), environment=environment)
         assert up.returncode == 0, up.stdout + up.stderr
-        until_both_hosts_are_there(environment | {"RAY_ADDRESS": f"{HEAD}:{port}"})
+        wait_for_both_hosts(environment | {"RAY_ADDRESS": f"{HEAD}:{port}"})
         yield folder, file, environment
         down = run("ray", "down", "-y", str(file), environment=environment)
         assert down.returncode == 0, down.stdout + down.stderr
@@ -54,7 +64,7 @@ def cluster(tmp_path_factory):
         shutil.rmtree(ray_folder, ignore_errors=True)
 
 
-def until_both_hosts_are_there(environment):
+def wait_for_both_hosts(environment):
     end = time.monotonic() + 120
     while "/2.0 CPU" not in (status := run("ray", "status", environment=environment)).stdout:
         assert time.monotonic() < end, status.stdout + status.stderr
@@ -68,7 +78,7 @@ def sweep(*arguments, environment, code=0):
 
 
 @pytest.mark.slow
-def test_a_sweep_stopped_half_way_and_submitted_again_gives_the_rows_of_a_local_run(cluster, tmp_path):
+def test_stopped_and_resubmitted_sweep_gives_the_rows_of_a_local_run(cluster, tmp_path):
     folder, file, environment = cluster
     spec = tmp_path / "spec.yaml"
     spec.write_text(SPEC)
@@ -80,13 +90,13 @@ def test_a_sweep_stopped_half_way_and_submitted_again_gives_the_rows_of_a_local_
     on_head = folder / "hosts" / HEAD / "results"
     following = subprocess.Popen(
         [sys.executable, "-m", "sweep", "logs", first, "--follow"],
-        env=environment, cwd=HERE, text=True, stdout=subprocess.PIPE,
+        env=environment, cwd=PROJECT, text=True, stdout=subprocess.PIPE,
     )  # fmt: skip
     end = time.monotonic() + 90
     while not list(on_head.glob("epochs/**/*.parquet")):
         assert time.monotonic() < end, sweep("logs", first, environment=environment)
         time.sleep(0.05)
-    assert sweep(*submit, environment=environment) == first  # under way: nothing is submitted
+    assert sweep(*submit, environment=environment) == first  # active: nothing is submitted
     assert "dropout" in sweep(
         "status", "--address", environment["RAY_API_SERVER_ADDRESS"], environment=environment
     )

@@ -5,10 +5,10 @@ import json
 from typer.testing import CliRunner
 
 from sweep.cli.main import app
-from sweep.driver.eventlog import LEVEL, EventLog, logged, workers
+from sweep.driver.eventlog import EventLog, logged, workers
 from sweep.driver.session import run
 from sweep.messages import Observer
-from sweep.settings import Settings
+from sweep.settings import LOG_LEVEL, Settings
 from sweep.store.store import Store
 from tests.sweep.small import small_spec
 
@@ -19,7 +19,7 @@ def events(root):
 
 def test_every_event_is_a_line_with_a_level(tmp_path, monkeypatch):
     store = Store(str(tmp_path / "r"))
-    monkeypatch.setenv(LEVEL, "debug")
+    monkeypatch.setenv(LOG_LEVEL, "debug")
     with logged(store):
         run(small_spec(), store, Settings(executor="inline"), EventLog(store, Observer()))
     told = events(tmp_path / "r")
@@ -52,5 +52,5 @@ def test_who_is_at_work_is_seen_from_outside(tmp_path, monkeypatch):
     run(small_spec(variants="base", seeds="0:4"), store, Settings(executor="inline"), EventLog(store, Look()))
     assert "base,epochs=3[0:4]" in seen[1]
     assert "3/3" in seen[-2]
-    assert "no shard is under way" in seen[-1]
+    assert "no shard is in progress" in seen[-1]
     assert not workers(store)[1]

@@ -24,8 +24,8 @@ def test_a_change_of_set_replaces_the_named_hyper_parameters_alone(spec):
 
 
 def test_epochs_is_short_for_set(spec):
-    assert read_spec(spec, epochs=1).set == {"learning_rate": (0.01, 0.03), "epochs": (1,)}
-    assert read_spec("quickstart", epochs=1) == read_spec("quickstart", set={"epochs": 1})
+    assert read_spec(spec, epochs=1).set == {"learning_rate": (0.01, 0.03), "epochs": ("1",)}
+    assert read_spec("quickstart", epochs=1) == read_spec("quickstart", set={"epochs": "1"})
 
 
 def test_epochs_given_twice_is_rejected():

@@ -1,0 +1,138 @@
+"""The commands that train: `run` and `resume`."""
+
+import shlex
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sweep.cli.options import (
+    CheckpointOption,
+    DatasetOption,
+    Device,
+    DeviceOption,
+    EngineOption,
+    EpochsOption,
+    Executor,
+    ExecutorOption,
+    ManualOption,
+    RayOption,
+    RecipeOption,
+    RootOption,
+    SeedsOption,
+    SetOption,
+    SpecArgument,
+    VariantsOption,
+    WidthOption,
+    WorkersOption,
+    hyper_parameters,
+)
+
+if TYPE_CHECKING:
+    from sweep.spec.spec import SweepSpec
+    from sweep.store.store import Store
+
+
+def run(
+    spec: SpecArgument = None,
+    variants: VariantsOption = None,
+    recipe: RecipeOption = None,
+    seeds: SeedsOption = None,
+    dataset: DatasetOption = None,
+    override: SetOption = None,
+    epochs: EpochsOption = None,
+    root: RootOption = "results",
+    engine: EngineOption = None,
+    executor: ExecutorOption = Executor.ray,
+    address: RayOption = None,
+    workers: WorkersOption = None,
+    device: DeviceOption = Device.auto,
+    shard_width: WidthOption = None,
+    checkpoint_seconds: CheckpointOption = 30.0,
+    manual_dir: ManualOption = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the runs to train, and stop")] = False,
+) -> None:
+    """Train the missing runs of a sweep and print its summary. The same command resumes, retries and extends."""
+    from sweep.cli.training import train
+    from sweep.settings import Settings
+    from sweep.spec.read import read_spec
+    from sweep.store.store import Store
+
+    wanted = read_spec(
+        spec,
+        variants=variants,
+        recipe=recipe,
+        seeds=seeds,
+        dataset=dataset,
+        engine=engine,
+        shard_width=shard_width,
+        set=hyper_parameters(override, epochs),
+    )
+    store = Store(root)
+    if dry_run:
+        _print_plan(wanted, store)
+        return
+    _require_cluster(executor, address)
+    settings = Settings(
+        executor=executor.value,
+        address=address,
+        workers=workers,
+        device=device.value,
+        checkpoint_seconds=checkpoint_seconds,
+        manual_dir=manual_dir,
+    )
+    train([wanted], store, settings, shlex.join(["sweep", *sys.argv[1:]]))
+
+
+def resume(
+    root: RootOption = "results",
+    executor: ExecutorOption = Executor.ray,
+    address: RayOption = None,
+    workers: WorkersOption = None,
+    device: DeviceOption = Device.auto,
+    manual_dir: ManualOption = None,
+) -> None:
+    """Train the missing runs of every sweep recorded under the root."""
+    from sweep.cli.training import train
+    from sweep.settings import Settings
+    from sweep.store.records import recorded_sweeps
+    from sweep.store.store import existing
+
+    store = existing(root)
+    _require_cluster(executor, address)
+    specs = [record.spec for record in recorded_sweeps(store).values()]
+    settings = Settings(
+        executor=executor.value,
+        address=address,
+        workers=workers,
+        device=device.value,
+        manual_dir=manual_dir,
+    )
+    train(specs, store, settings, shlex.join(["sweep", "resume", "--root", root]))
+
+
+def _require_cluster(executor: Executor, address: str | None) -> None:
+    """Raise early if no Ray cluster answers at an address of the form HOST:PORT."""
+    from sweep.network import require_answer
+
+    if executor is Executor.ray and address not in (None, "auto", "local"):
+        require_answer(address)
+
+
+def _print_plan(spec: "SweepSpec", store: "Store") -> None:
+    """Print the cells of a spec and the number of runs that a run would train."""
+    from sweep.spec.seeds import SeedRanges
+    from sweep.spec.spec import dataset_label
+    from sweep.store.records import recorded_sweeps
+
+    stored = store.completed() if store.exists else {}
+    sweeps = recorded_sweeps(store).values() if store.exists else ()
+    digests = {key: entry["digest"] for record in sweeps for key, entry in record.datasets.items()}
+    left = total = 0
+    for variant, options in spec.cells():
+        done = stored.get((variant.digest, digests.get(options.key, "")), SeedRanges())
+        missing = spec.seed_ranges - done
+        left, total = left + len(missing), total + len(spec.seed_ranges)
+        epochs = "1 epoch" if variant.epochs == 1 else f"{variant.epochs} epochs"
+        print(f"{variant.name} on {dataset_label(options)}: seeds {spec.seeds}, {epochs}")
+    print(f"{left:,} of {total:,} runs would be trained in {store.root}; nothing was written")

@@ -1,0 +1,83 @@
+"""Train specs in this process, with progress on stderr: for `run`, `resume` and submitted jobs."""
+
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from sweep.cli.process import FAILED, INTERRUPTED, say
+
+if TYPE_CHECKING:
+    from sweep.settings import Settings
+    from sweep.spec.spec import SweepSpec
+    from sweep.store.store import Store
+
+
+def train(specs: "Sequence[SweepSpec]", store: "Store", settings: "Settings", resume_command: str) -> None:
+    """Train specs one after the other, print the summary and exit.
+
+    Args:
+      specs: the sweeps.
+      store: where results go.
+      settings: how to run.
+      resume_command: what continues the work after an interruption, for the message.
+
+    Raises:
+      SystemExit: always; 0, `FAILED` if a shard failed, `INTERRUPTED` after Ctrl-C or SIGTERM.
+    """
+    from rich.console import Console
+
+    from sweep.driver.cost import Costs
+    from sweep.driver.eventlog import EventLog, logged
+    from sweep.driver.progress import Display
+    from sweep.driver.session import run
+
+    failed = False
+    began = time.monotonic()
+    with _sigterm_as_interrupt(), logged(store):
+        try:
+            for spec in specs:
+                costs = Costs(file.metadata for file in store.files) if store.exists else Costs()
+                display = Display(Console(stderr=True), costs)
+                with display.shown():
+                    outcome = run(spec, store, settings, EventLog(store, display))
+                if outcome.finished:
+                    seconds = time.monotonic() - began
+                    say(f"{outcome.runs_trained:,} runs trained in {seconds:.0f} s, stored in {store.root}")
+                for shard in outcome.failed:
+                    say(f"failed: {shard.title}; `sweep status --root {store.root}` shows the reason")
+                failed = failed or bool(outcome.failed)
+        except KeyboardInterrupt:
+            say(
+                f"interrupted; finished runs and checkpoints are in {store.root}. To continue: {resume_command}"
+            )
+            raise SystemExit(INTERRUPTED) from None
+    _print_summary(specs, store)
+    raise SystemExit(FAILED if failed else 0)
+
+
+@contextmanager
+def _sigterm_as_interrupt() -> Iterator[None]:
+    """SIGTERM ends a sweep as Ctrl-C does."""
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _print_summary(specs: "Sequence[SweepSpec]", store: "Store") -> None:
+    from sweep.analysis.tables.format import render
+    from sweep.analysis.tables.table import make_table
+
+    if store.files:
+        frame, columns = make_table(store, "summary", main_only=True)
+        print(render(frame, "text", columns))
+    else:
+        names = ", ".join(dict.fromkeys(cell.name for spec in specs for cell, _ in spec.cells()))
+        say(f"no run of {names} is finished yet")
