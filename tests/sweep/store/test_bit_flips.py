@@ -1,6 +1,7 @@
 """Every flipped bit of a stored file is reported by `examine`, or provably has no effect."""
 
 import random
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -81,22 +82,19 @@ def test_every_flipped_bit_of_a_result_is_reported(root, kind, count):
 @pytest.mark.parametrize("count", COUNTS)
 def test_a_flipped_bit_of_a_checkpoint_is_reported_or_has_no_effect(root, count):
     for content in unreported(root, "checkpoints", count):
-        loaded = unpack(content)
-        assert (loaded.shard, loaded.epoch) == (CHECKPOINT.shard, CHECKPOINT.epoch)
-        assert loaded.arrays.keys() == CHECKPOINT.arrays.keys()
-        for name, array in CHECKPOINT.arrays.items():
-            assert loaded.arrays[name].tobytes() == array.tobytes()
-            assert loaded.arrays[name].dtype == array.dtype
+        check_is_unaltered(unpack(content))
 
 
-def test_a_checkpoint_never_loads_as_another_one():
-    """All single-bit flips: the arrays are the written ones, or the checkpoint is refused."""
+def test_no_flipped_bit_of_a_checkpoint_alters_an_array():
     whole = pack(CHECKPOINT)
-    for bit in range(0, 8 * len(whole), 7):
-        try:
-            loaded = unpack(flip(whole, bit))
-        except Damaged:
-            continue
-        for name, array in CHECKPOINT.arrays.items():
-            if name in loaded.arrays:
-                assert loaded.arrays[name].tobytes() == array.tobytes()
+    for bit in range(8 * len(whole)):
+        with suppress(Damaged):
+            check_is_unaltered(unpack(flip(whole, bit)))
+
+
+def check_is_unaltered(loaded: Arrays) -> None:
+    """Equal, except that arrays may be missing: then the worker ignores the checkpoint and trains from the start."""
+    assert (loaded.shard, loaded.epoch) == (CHECKPOINT.shard, CHECKPOINT.epoch)
+    for name in loaded.arrays.keys() & CHECKPOINT.arrays.keys():
+        assert loaded.arrays[name].dtype == CHECKPOINT.arrays[name].dtype
+        assert np.array_equal(loaded.arrays[name], CHECKPOINT.arrays[name])
