@@ -64,18 +64,16 @@ def replay(
         raise SpecError(f"the notebooks printed no run of {variant!r}{nearest(variant, REPLAYABLE)}")
     configure(platform="cpu")
     digits = load(DatasetOptions("mnist"), manual_dir)
-    from sweep.replay.replay import notebook_lines
+    from sweep.replay.printed import Agreement, notebook_lines
     from sweep.replay.replay import replay as replayed
 
-    printed = notebook_lines()
-    agreed = compared = 0
+    printed, agreement = notebook_lines(variant), Agreement()
     for line in replayed(variant, digits, min(epochs or 10**6, VARIANTS[variant].epochs)):
         if line.split == "train":
             print(f"epoch {line.epoch}")
-        theirs = printed.get((variant, line.epoch, line.split))
-        if theirs:
+        remark = ""
+        if theirs := printed.get(line.key):
             print(f"  notebook  {theirs}")
-            compared += 1
-            agreed += theirs == str(line)
-        print(f"  ours      {line}{'  (the same)' if theirs == str(line) else ''}", flush=True)
-    print(f"{agreed} of {compared} lines agree in every printed digit")
+            remark = f"  ({agreement.add(line, theirs)})"
+        print(f"  ours      {line}{remark}", flush=True)
+    print(agreement)

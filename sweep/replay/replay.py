@@ -1,12 +1,11 @@
-"""Train exactly what the notebook trained and print, epoch by epoch, its printed line and ours.
+"""Repeat the training of the published notebooks, epoch by epoch.
 
-The notebook's run is one replica of `model.training.update` fed with the notebook's own keys, digits and
-draws. Sources of the printed lines: lecun1989-flax.ipynb (base, dropout) and lecun_scratch.ipynb (softmax),
+A notebook's run is one replica of `model.training.update` with the notebook's own keys, digits and random
+numbers. Sources of the printed lines: lecun1989-flax.ipynb (base, dropout) and lecun_scratch.ipynb (softmax),
 P. G. Chang.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import partial
 
 import jax
@@ -19,42 +18,28 @@ from data.dataset import Dataset
 from model.network import Network, Params, outputs
 from model.training import ReplicaState, learning_rates, optimizer, update
 from model.variants import Variant, variant
+from sweep.replay.printed import Line
 
 RECIPE = {
     "base": "flax",
     "softmax": "notebook",
     "dropout": "flax",
-}  # which conventions each was printed under
-
-
-@dataclass(frozen=True)
-class Line:
-    """One printed line: the notebook's format and rounding."""
-
-    epoch: int
-    split: str
-    loss: float
-    error: float  # fraction, the mean of float32 zeros and ones
-    count: int
-
-    def __str__(self) -> str:
-        misses = int(np.float32(self.error) * self.count)  # as the notebook prints it: off by one in places
-        return f"eval: split {self.split:5s}. loss {self.loss:e}. error {self.error * 100:.2f}%. misses: {misses}"
+}  # recipe of each replayable variant
 
 
 def replay(name: str, dataset: Dataset, epochs: int) -> Iterator[Line]:
-    """Run the notebook's program.
+    """Run a notebook's program.
 
     Args:
-      name: "base", "softmax" or "dropout".
-      dataset: mnist, drawn as the notebook drew it.
-      epochs: passes; 0 < epochs <= the variant's own.
+      name: a key of `RECIPE`.
+      dataset: mnist with the notebook's subset.
+      epochs: number of epochs, from 1 to the variant's own.
 
     Yields:
-      Two lines an epoch: train, test.
+      Two lines per epoch: train, then test.
     """
     replayed = variant(name, RECIPE[name])
-    with jax.threefry_partitionable(False):  # the generator of the notebook's time
+    with jax.threefry_partitionable(False):  # the notebook's PRNG layout
         state = _notebook_init(replayed)
         for epoch in range(1, epochs + 1):
             n = len(dataset.train.labels)
@@ -64,11 +49,13 @@ def replay(name: str, dataset: Dataset, epochs: int) -> Iterator[Line]:
             )
             for split, digits in (("train", dataset.train), ("test", dataset.test)):
                 loss, error = _score(replayed, state.params, digits.images, digits.labels)
-                yield Line(epoch, split, float(loss), float(error), len(digits.labels))
+                # The notebook truncates the product to an integer, which is one too low in places.
+                misses = int(np.float32(error) * len(digits.labels))
+                yield Line(epoch, split, f"{float(loss):e}", f"{float(error) * 100:.2f}", misses)
 
 
-class _Draws(nn.Module):
-    """The notebook's draws for one step: made where its network made them, so that the keys agree."""
+class _RandomNumbers(nn.Module):
+    """The random numbers of one step, drawn in the same module structure as the notebook's, for equal keys."""
 
     rate: float
     shift: int
@@ -94,12 +81,12 @@ def _epoch(
 ) -> ReplicaState:
     def step(state: ReplicaState, example: tuple[Array, ...]) -> tuple[ReplicaState, None]:
         number, image, label, rate = example
-        shift = kept = None
+        shift = dropout_mask = None
         if replayed.dropout:
             aug, dropout = jax.random.split(jax.random.fold_in(jax.random.PRNGKey(0), number))
-            draws = _Draws(replayed.dropout, replayed.shift)
-            shift, kept = draws.apply({}, rngs={"aug": aug, "dropout": dropout})
-        return update(replayed, state, image, label, rate, shift, kept), None
+            numbers = _RandomNumbers(replayed.dropout, replayed.shift)
+            shift, dropout_mask = numbers.apply({}, rngs={"aug": aug, "dropout": dropout})
+        return update(replayed, state, image, label, rate, shift, dropout_mask), None
 
     numbers = done + jnp.arange(images.shape[0])
     return jax.lax.scan(step, state, (numbers, images, labels, rates))[0]
@@ -107,32 +94,15 @@ def _epoch(
 
 @partial(jax.jit, static_argnums=0)
 def _score(replayed: Variant, params: Params, images: Array, labels: Array) -> tuple[Array, Array]:
-    """Loss and error as the notebook computed them, over a whole split at once."""
+    """Loss and error over a whole split, computed as in the notebook."""
     answers = outputs(replayed, params, images)
     if replayed.parent == "dropout":
         targets = jax.nn.one_hot(labels, 10)
         losses = -jnp.sum(targets * jax.nn.log_softmax(answers), axis=-1)
         loss = jnp.mean(losses)
     else:
-        # The scratch notebook went on printing the squared error after it had changed the training loss,
-        # then of logits against one-hot targets.
+        # The scratch notebook prints the squared error of logits against one-hot targets, not its training loss.
         low = -1.0 if replayed.objective == "squared" else 0.0
         targets = jnp.where(jax.nn.one_hot(labels, 10) > 0, 1.0, low)
         loss = jnp.mean((answers - targets) ** 2)
     return loss, jnp.mean(jnp.argmax(answers, -1) != labels)
-
-
-def notebook_lines() -> dict[tuple[str, int, str], str]:
-    """The notebooks' printed lines by (variant, epoch, split), as far as they are known."""
-    import csv
-    from importlib import resources
-
-    lines = {}
-    with resources.files("sweep.replay").joinpath("notebook.csv").open() as file:
-        for row in csv.DictReader(file):
-            text = (
-                f"eval: split {row['split']:5s}. loss {float(row['loss']):e}. "
-                f"error {float(row['error_percent']):.2f}%. misses: {row['misses_printed']}"
-            )
-            lines[row["variant"], int(row["epoch"]), row["split"]] = text
-    return lines

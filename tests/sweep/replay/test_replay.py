@@ -1,4 +1,4 @@
-"""The notebooks' printed lines, reproduced; needs MNIST at hand."""
+"""The notebooks' printed lines, reproduced; needs the MNIST files."""
 
 import re
 import subprocess
@@ -18,6 +18,7 @@ def test_the_first_epoch_is_the_notebooks(variant):
     command = [sys.executable, "-m", "sweep", "replay", variant, "--epochs", "1"]
     run = subprocess.run(command, capture_output=True, text=True, check=True)
     line = r"eval: split (\w+) *\. loss (\S+)\. error (\S+)%\. misses: (\d+)"
+    assert re.search(r"of 2 lines: error identical in \d, misses in \d; losses agree in \d", run.stdout)
     found = re.findall(rf"(notebook|ours) +{line}", run.stdout)
     assert len(found) == 4, run.stdout
     for notebook, ours in zip(found[::2], found[1::2], strict=True):
