@@ -8,8 +8,7 @@ import typer
 
 from sweep.cli.options import ManualOption, RootOption
 from sweep.errors import SpecError
-
-REPLAYABLE = ("base", "softmax", "dropout")
+from sweep.replay.printed import REPLAYABLE
 
 
 def presets() -> None:

@@ -5,6 +5,9 @@ import math
 from dataclasses import dataclass, field
 from importlib import resources
 
+REPLAYABLE = {"base": "flax", "softmax": "notebook", "dropout": "flax"}
+"""Recipe under which a notebook trained each variant."""
+
 LOSS_DIGITS = 7  # significant digits of a printed loss
 
 

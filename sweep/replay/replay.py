@@ -18,27 +18,21 @@ from data.dataset import Dataset
 from model.network import Network, Params, outputs
 from model.training import ReplicaState, learning_rates, optimizer, update
 from model.variants import Variant, variant
-from sweep.replay.printed import Line
-
-RECIPE = {
-    "base": "flax",
-    "softmax": "notebook",
-    "dropout": "flax",
-}  # recipe of each replayable variant
+from sweep.replay.printed import REPLAYABLE, Line
 
 
 def replay(name: str, dataset: Dataset, epochs: int) -> Iterator[Line]:
     """Run a notebook's program.
 
     Args:
-      name: a key of `RECIPE`.
+      name: a key of `REPLAYABLE`.
       dataset: mnist with the notebook's subset.
       epochs: number of epochs, from 1 to the variant's own.
 
     Yields:
       Two lines per epoch: train, then test.
     """
-    replayed = variant(name, RECIPE[name])
+    replayed = variant(name, REPLAYABLE[name])
     with jax.threefry_partitionable(False):  # the notebook's PRNG layout
         state = _notebook_init(replayed)
         for epoch in range(1, epochs + 1):
