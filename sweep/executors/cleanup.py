@@ -3,7 +3,8 @@
     python cleanup.py FOLDER
 
 Waits until standard input closes, which happens when the driver closes it, exits or is killed. A killed driver takes
-Ray's servers with it, but two of Ray's agents would stay for a minute, and the folder for good.
+its servers with it, but two agents would stay for a minute, and the folder for good. If a server dies, Ray's
+native code may end the driver at once, so this process also prints that the driver ended without closing Ray.
 """
 
 import os
@@ -14,13 +15,20 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+CLOSED = "closed"  # what the driver writes to standard input when it has ended Ray itself
+ENDED = (
+    "sweep: the run ended unexpectedly: it was killed, or a process of its local Ray ended; finished shards and "
+    "checkpoints are stored, the same command continues"
+)
 SECONDS = 5.0  # for which new processes are looked for
 
 
 def main() -> None:
     """Wait for the end of the driver, then clean up."""
     folder, driver = Path(sys.argv[1]), os.getppid()
-    sys.stdin.read()
+    if sys.stdin.read() != CLOSED:
+        with suppress(OSError):
+            print(ENDED, file=sys.stderr)
     kill_processes(folder, keep=driver)
     shutil.rmtree(folder, ignore_errors=True)
 

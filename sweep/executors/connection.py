@@ -1,5 +1,6 @@
 """Connect to Ray: to a cluster, or to a Ray of this process's own on this machine."""
 
+import atexit
 import logging
 import os
 import signal
@@ -43,6 +44,7 @@ class Connection:
 
         Ray has no interface for the latter. `ray up` leaves its file on the head, where drivers run.
         """
+        self.check()
         nodes = [Node(n["NodeID"], n["Resources"]) for n in ray.nodes() if n["Alive"]]
         if self.server:
             return Fleet(nodes)
@@ -114,6 +116,7 @@ def _local_ray(workers: int | None) -> Iterator[Connection]:
     cleaner = subprocess.Popen(
         [sys.executable, "-I", "-S", cleanup.__file__, str(folder)],
         stdin=subprocess.PIPE,
+        text=True,
         start_new_session=True,
     )
     try:
@@ -121,13 +124,17 @@ def _local_ray(workers: int | None) -> Iterator[Connection]:
             server = _start(workers, folder)
         except Exception as error:
             raise ConnectionError(f"Ray does not start on this machine: {one_line(error)}") from None
+        connection = Connection(server)
         try:
-            yield Connection(server)
+            yield connection
+        except Exception:
+            connection.check()  # Ray reports a dead server by many exceptions
+            raise
         finally:
             _stop(server, folder)
     finally:
         with suppress(BrokenPipeError):
-            cleaner.communicate()
+            cleaner.communicate(cleanup.CLOSED)
 
 
 def _start(workers: int | None, folder: Path) -> RayNode:
@@ -156,12 +163,14 @@ class _Server(RayNode):
 
 
 def _stop(server: RayNode, folder: Path) -> None:
-    if not server.remaining_processes_alive():
-        cleanup.kill_processes(
-            folder, keep=os.getpid()
-        )  # else the others report raw logs, and wait for the dead one
-    ray.shutdown()
-    server.kill_all_processes(check_alive=False, allow_graceful=True)
+    if server.remaining_processes_alive():
+        ray.shutdown()
+        server.kill_all_processes(check_alive=False, allow_graceful=True)
+        return
+    # Ray's own shutdown would wait for the dead process, up to a minute, and the living ones would print logs.
+    cleanup.kill_processes(folder, keep=os.getpid())
+    atexit.unregister(ray.shutdown)
+    atexit.unregister(worker.shutdown)
 
 
 def _init(address: str) -> None:

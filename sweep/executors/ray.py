@@ -52,7 +52,7 @@ def run_on_ray(
     Raises:
       ConnectionError: a process of the local Ray ended.
     """
-    streams = Streams(datasets, engine, checkpoint_seconds, load_checkpoint)
+    streams = Streams(datasets, engine, checkpoint_seconds, load_checkpoint, connection.check)
     queue = _Queue(connection, streams, device, load_checkpoint)
     metrics = Metrics(max(len(d.train.labels) for d in datasets.values()))
     yield from queue.add(shards)
@@ -81,9 +81,9 @@ class _Queue:
     def add(self, shards: list[Shard]) -> Events:
         """Put shards into the queue; joined ones if the main device is an accelerator."""
         if self._device != "cpu":
-            begun = {shard for shard in shards if self._load_checkpoint(shard)}
+            checkpointed = {shard for shard in shards if self._load_checkpoint(shard)}
             width, slots = self._fleet.width(self._device), self._fleet.slots(self._device)
-            for group in join(shards, width, slots, begun):
+            for group in join(shards, width, slots, checkpointed):
                 block = joined(group)
                 shards = [block, *(s for s in shards if s not in group)]
                 yield group[0], Repartitioned(group, (block,), "device")
@@ -134,7 +134,6 @@ class _Queue:
             time.sleep(timeout)
             return
         arrived = self._streams.wait(timeout)
-        self._connection.check()
         for attempt, message in self._streams.receive(arrived):
             if isinstance(message, RayError):
                 fault, name = fault_of(message), name_of(message)

@@ -1,6 +1,6 @@
 """Ray tasks in flight, and the messages that they stream."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -35,11 +35,17 @@ class Streams:
         engine: str,
         checkpoint_seconds: float,
         load_checkpoint: LoadCheckpoint,
+        check: Callable[[], None],
     ) -> None:
-        """Put the data sets into Ray's object store. Arguments as for `sweep.executors.ray.run_on_ray`."""
+        """Put the data sets into Ray's object store.
+
+        Args:
+          datasets, engine, checkpoint_seconds, load_checkpoint: as for `sweep.executors.ray.run_on_ray`.
+          check: raises an error if Ray has ended. Called before each use of Ray, which otherwise ends the process.
+        """
         self._stored = {digest: ray.put(dataset) for digest, dataset in datasets.items()}
         self._engine, self._checkpoint_seconds = engine, checkpoint_seconds
-        self._load_checkpoint = load_checkpoint
+        self._load_checkpoint, self._check = load_checkpoint, check
         self._tasks: dict[Any, InFlight] = {}  # by Ray's generator of message references
 
     def __len__(self) -> int:
@@ -52,6 +58,7 @@ class Streams:
     def submit(self, attempt: Attempt, device: Platform, node: Node | None = None) -> None:
         """Submit an attempt for a kind of device, on a certain node or on any."""
         shard = attempt.shard
+        self._check()
         function = train_on_cpu if device == "cpu" else train_on_accelerator
         options = dict(RESOURCES[device])
         if node:
@@ -77,14 +84,17 @@ class Streams:
     def wait(self, seconds: float) -> list[Any]:
         """Tasks that have a message or have ended, after at most so many seconds."""
         streams = list(self._tasks)
+        self._check()
         if not ray.wait(streams, num_returns=1, timeout=seconds, fetch_local=False)[0]:
             return []
+        self._check()
         return ray.wait(streams, num_returns=len(streams), timeout=0, fetch_local=False)[0]
 
     def receive(self, streams: list[Any]) -> Iterator[tuple[Attempt, Message | RayError]]:
         """The next message of each task, or the error with which it ended. A task that has ended is forgotten."""
         for stream in streams:
             task = self._tasks[stream]
+            self._check()
             try:
                 message = cast(Message, ray.get(next(stream)))
                 task.started = True

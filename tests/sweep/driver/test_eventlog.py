@@ -1,4 +1,4 @@
-"""The log and the list of shards under way, of a real run in this process."""
+"""The log and the list of shards in progress, of a real run in this process."""
 
 import json
 
@@ -22,11 +22,11 @@ def test_every_event_is_a_line_with_a_level(tmp_path, monkeypatch):
     monkeypatch.setenv(LOG_LEVEL, "debug")
     with logged(store):
         run(small_spec(), store, Settings(executor="inline"), EventLog(store, Observer()))
-    told = events(tmp_path / "r")
-    assert [e["event"] for e in told].count("finished") == 4
-    assert [e["event"] for e in told].count("epoch") == 4 * 3
-    assert {e["level"] for e in told} == {"INFO", "DEBUG"}
-    assert told[0] | {"time": 0} == {
+    logged_events = events(tmp_path / "r")
+    assert [e["event"] for e in logged_events].count("finished") == 4
+    assert [e["event"] for e in logged_events].count("epoch") == 4 * 3
+    assert {e["level"] for e in logged_events} == {"INFO", "DEBUG"}
+    assert logged_events[0] | {"time": 0} == {
         "time": 0,
         "level": "INFO",
         "event": "begin",
@@ -34,22 +34,27 @@ def test_every_event_is_a_line_with_a_level(tmp_path, monkeypatch):
         "runs": 12,
         "stored": 0,
     }
-    assert {e["shard"] for e in told[1:]} == {
+    assert {e["shard"] for e in logged_events[1:]} == {
         f"{v},epochs=3[{r}]" for v in ("base", "dropout") for r in ("0:4", "4:6")
     }
 
 
-def test_who_is_at_work_is_seen_from_outside(tmp_path, monkeypatch):
+def test_shards_in_progress_are_visible_to_other_processes(tmp_path, monkeypatch):
     root = tmp_path / "r"
     store = Store(str(root))
     monkeypatch.setattr("sweep.driver.eventlog.TOP_SECONDS", 0.0)
     seen = []
 
-    class Look(Observer):
+    class Snapshot(Observer):
         def message(self, shard, message):
             seen.append(CliRunner().invoke(app, ["top", "--root", str(root)]).output)
 
-    run(small_spec(variants="base", seeds="0:4"), store, Settings(executor="inline"), EventLog(store, Look()))
+    run(
+        small_spec(variants="base", seeds="0:4"),
+        store,
+        Settings(executor="inline"),
+        EventLog(store, Snapshot()),
+    )
     assert "base,epochs=3[0:4]" in seen[1]
     assert "3/3" in seen[-2]
     assert "no shard is in progress" in seen[-1]

@@ -1,6 +1,8 @@
-"""Real processes on a real local Ray, killed for real: the rows end up as if nothing had happened."""
+"""Real processes on a real local Ray, killed for real: the rows equal those of an undisturbed run."""
 
+import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -10,6 +12,7 @@ import psutil
 import pytest
 
 from sweep.driver.session import run
+from sweep.executors.cleanup import ENDED
 from sweep.messages import Failed, Observer, Retried
 from sweep.settings import Settings
 from sweep.store.store import Store
@@ -99,7 +102,7 @@ def test_a_polite_stop_ends_within_three_seconds_and_says_how_to_go_on(folder, n
 
 
 def test_a_shard_that_fails_does_not_stop_the_others(tmp_path):
-    """An engine that a worker does not have is the shard's own fault: tried once more, then given up."""
+    """An unknown engine is an error of the shard: it is retried once, then fails."""
     spec = small_spec(variants="base", seeds="0:4", set={"epochs": 1}, shard_width=2)
     store = Store(str(tmp_path / "r"))
 
@@ -114,6 +117,8 @@ def test_a_shard_that_fails_does_not_stop_the_others(tmp_path):
     assert len(outcome.failed) == 2
     assert sorted(store.failures.first_lines().values()) == sorted(s.title for s in outcome.failed)
     assert (seen.count(Retried), seen.count(Failed)) == (2, 2)
+    for record in (tmp_path / "r" / "sweeps").iterdir():
+        record.unlink()  # of an engine that no version has
     assert run(spec, store, Settings(workers=1)).runs_trained == 4
     assert not store.failures.paths()
 
@@ -124,3 +129,67 @@ def test_one_or_two_workers_and_inline_give_equal_rows(tmp_path):
     for workers in (1, 2):
         run(spec, Store(str(tmp_path / str(workers))), Settings(workers=workers))
         assert_same_rows(rows(tmp_path / str(workers)), rows(tmp_path / "inline"))
+
+
+def server(driver: subprocess.Popen, name: str) -> psutil.Process:
+    """A process of the driver's local Ray."""
+    return next(p for p in psutil.Process(driver.pid).children(recursive=True) if p.name() == name)
+
+
+def ray_folder(driver: subprocess.Popen) -> Path:
+    """The folder of the driver's local Ray."""
+    arguments = " ".join(server(driver, "raylet").cmdline())
+    return Path(re.search(r"\S*?(/\S*/sweep-ray-\w+)", arguments)[1])
+
+
+@pytest.mark.parametrize("name", ["raylet", "gcs_server"])
+def test_a_dead_server_of_the_local_ray_is_one_clear_line(folder, name):
+    driver = sweep(folder, name, "--workers", "2")
+    wait_for(lambda: checkpoints(folder, name))
+    server(driver, name).kill()
+    _, text = driver.communicate(timeout=60)
+    assert driver.returncode in (1, 2)  # Ray's native code may end the process before Python notices
+    lines = text.strip().splitlines()
+    here = f"sweep: a process of the local Ray ended unexpectedly: {name}"
+    assert [line for line in lines if line.startswith("sweep: ")] in ([here], [ENDED])
+    assert not any("raylet)" in line or "state-dump" in line or ".cc:" in line for line in lines), text
+    assert checkpoints(folder, name)
+
+
+def test_a_killed_driver_leaves_no_process_and_no_folder(folder):
+    driver = sweep(folder, "alone", "--workers", "2")
+    wait_for(lambda: checkpoints(folder, "alone"))
+    family, remains = psutil.Process(driver.pid).children(recursive=True), ray_folder(driver)
+    assert len(family) > 4
+    assert remains.is_dir()
+    driver.kill()
+    driver.wait()
+    _, alive = psutil.wait_procs(family, timeout=10)
+    assert not alive
+    wait_for(lambda: not remains.exists(), seconds=5)
+
+
+def test_a_finished_run_leaves_no_folder(folder):
+    driver = sweep(folder, "whole", "--workers", "1")
+    wait_for(lambda: checkpoints(folder, "whole"))
+    remains = ray_folder(driver)
+    driver.send_signal(signal.SIGINT)
+    driver.communicate(timeout=60)
+    assert not remains.exists()
+
+
+@pytest.mark.parametrize("listening", [False, True])
+def test_an_address_where_no_cluster_answers_is_refused_within_fifteen_seconds(folder, listening):
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        if listening:
+            s.listen()
+        address = f"127.0.0.1:{s.getsockname()[1]}"
+        start = time.monotonic()
+        driver = sweep(folder, "nowhere", "--address", address)
+        _, text = driver.communicate(timeout=60)
+    assert time.monotonic() - start < 30  # 15 s for the answer, the rest for imports on a busy machine
+    assert driver.returncode == 2
+    assert text.strip().splitlines()[-1].startswith(f"sweep: the Ray cluster at {address} does not answer: ")
+    assert ".cc:" not in text
+    assert not (folder / "nowhere").exists()

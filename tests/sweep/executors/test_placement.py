@@ -71,13 +71,13 @@ def test_a_block_is_a_power_of_two_and_never_narrower_than_on_a_cpu(memory):
 
 
 @given(st.integers(1, 400), st.integers(1, 300), st.integers(0, 40), st.data())
-def test_joining_keeps_every_seed_and_every_begun_shard(stop, width, devices, data):
+def test_joining_keeps_every_seed_and_every_shard_with_a_checkpoint(stop, width, devices, data):
     shards = shards_of(stop)
-    begun = set(data.draw(st.lists(st.sampled_from(shards), max_size=3)))
+    checkpointed = set(data.draw(st.lists(st.sampled_from(shards), max_size=3)))
     left = list(shards)
-    for group in join(shards, width, devices, begun):
+    for group in join(shards, width, devices, checkpointed):
         assert len(joined(group).seeds) <= max(width, CPU_WIDTH)
-        assert not begun & set(group)
+        assert not checkpointed & set(group)
         left = [s for s in left if s not in group] + [joined(group)]
     assert seeds(left) == seeds(shards)
     assert len(left) >= min(devices, len(shards)) or devices > len(shards)

@@ -1,0 +1,86 @@
+"""The remaining time: right while starting, after a resume, and for variants of unequal cost."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from model.variants import variant
+from sweep.driver.cost import Costs, relative_cost
+from sweep.driver.progress import Display
+from sweep.messages import Finished, Progress, Repartitioned, Retried, Started
+from sweep.spec.shard import Cell, Shard
+
+BASE, ADAMW = (Cell(variant(name, epochs=10), "mnist5k", "d" * 64) for name in ("base", "adamw"))
+
+
+def display_of(shards, costs=None):
+    text = io.StringIO()
+    display = Display(Console(file=text), costs)
+    display.phase("starting Ray")
+    display.begin(shards, 3)
+    return display, text
+
+
+def started(epoch=0):
+    return Started(epoch, "lanes", "cpu", None)
+
+
+def test_what_happens_before_training_is_printed():
+    _, text = display_of([Shard(BASE, range(4))])
+    assert text.getvalue().splitlines() == [
+        "starting Ray",
+        "4 runs to train in 1 shards, 3 are already stored",
+    ]
+
+
+def test_epochs_weigh_what_they_cost():
+    """Here `adamw` takes twice the time of `base`, so its ten epochs are two thirds of the work."""
+    one, other = Shard(BASE, range(4)), Shard(ADAMW, range(4))
+    display, _ = display_of([one, other])
+    for shard, seconds in ((one, 1.0), (other, 2.0)):
+        display.message(shard, started())
+        display.message(shard, Progress(1, [], seconds=seconds))
+    assert display.share_done() == pytest.approx(0.1)
+    assert display.seconds_left() == pytest.approx(9 * 2.0)  # of the longer shard
+    for epoch in range(2, 11):
+        display.message(one, Progress(epoch, [], seconds=1.0))
+    assert display.share_done() == pytest.approx((10 * 1.0 + 2.0) / 30)
+
+
+def test_a_resumed_shard_counts_its_old_epochs_as_done_but_not_as_fast():
+    shard, next_one = Shard(BASE, range(4)), Shard(BASE, range(4, 8))
+    display, _ = display_of([shard, next_one])
+    assert display.seconds_left() is None
+    display.message(shard, started(epoch=8))
+    assert display.seconds_left() is None
+    display.message(shard, Progress(9, [], seconds=5.0))
+    assert display.share_done() == pytest.approx(9 / 20)
+    assert display.seconds_left() == pytest.approx(11 * 5.0)
+
+
+def test_stored_times_give_the_remaining_time_before_the_first_epoch():
+    costs = Costs()
+    costs.observe(Shard(BASE, range(4)), 4.0)
+    shard = Shard(ADAMW, range(2))
+    display, _ = display_of([shard], costs)
+    display.message(shard, started())
+    assert display.seconds_left() == pytest.approx(20 * relative_cost(ADAMW.variant))
+
+
+def test_a_failed_attempt_takes_its_epochs_back():
+    shard = Shard(BASE, range(4))
+    display, text = display_of([shard])
+    display.message(shard, started())
+    display.message(shard, Progress(1, [0.5], seconds=1.0))
+    display.message(shard, Retried("WorkerCrashedError: next attempt in 1 s"))
+    assert display.share_done() == 0
+    assert "base,epochs=10[0:4]: WorkerCrashedError: next attempt in 1 s" in text.getvalue()
+    halves = Shard(BASE, range(2)), Shard(BASE, range(2, 4))
+    display.message(shard, started(epoch=4))
+    display.message(shard, Repartitioned((shard,), halves, "memory"))
+    assert display.share_done() == 0
+    display.message(halves[0], started())
+    display.message(halves[0], Progress(10, [0.1, 0.2], seconds=1.0))
+    display.message(halves[0], Finished(None, None, None))
+    assert display.share_done() == pytest.approx(0.5)
