@@ -22,7 +22,8 @@ PROJECT = {
     "sweep.store": {"data", "model", "sweep.errors", "sweep.spec"},
     "sweep.messages": {"sweep.spec", "sweep.store.schema"},
     "sweep.worker": {
-        "data.dataset", "model", "sweep.messages", "sweep.provenance", "sweep.spec", "sweep.store.schema",
+        "data.dataset", "model", "sweep.messages", "sweep.provenance", "sweep.spec", "sweep.store.checkpoint",
+        "sweep.store.errors", "sweep.store.schema",
     },
     "sweep.executors": {
         "data.dataset", "model", "sweep.errors", "sweep.messages", "sweep.settings", "sweep.spec", "sweep.worker",
