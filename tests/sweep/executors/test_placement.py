@@ -57,7 +57,7 @@ def test_one_chip_one_card_or_one_core_a_shard_and_no_core_beside_a_chip():
 def test_width_follows_the_memory_of_the_smallest_device_of_a_kind():
     devices = (("TPU", "TPU-V5LITEPOD"), ("TPU", "TPU-V6E"), ("GPU", "H100"))
     fleets = [Fleet([Node("n", {unit: 1, f"accelerator_type:{kind}": 1})]) for unit, kind in devices]
-    widths = [fleet.width(fleet.device) for fleet in fleets]
+    widths = [fleet.width(fleet.main_device) for fleet in fleets]
     assert widths == [512, 512, 2048]
     assert Fleet([CPU]).width("cpu") == CPU_WIDTH
     assert Fleet([]).width("tpu") == Fleet([Node("n", {"TPU": 1, "accelerator_type:new": 1})]).width("tpu")
