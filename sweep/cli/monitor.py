@@ -1,8 +1,13 @@
 """The commands that watch a sweep: `status` and `top`. They read the store alone."""
 
+from typing import TYPE_CHECKING
+
 from sweep.cli.options import JobsOption, RootOption
 from sweep.cli.output import print_table
 from sweep.errors import printable
+
+if TYPE_CHECKING:
+    from sweep.store.status import InProgress
 
 OLDEST_LIST_SECONDS = 120.0  # older lists of shards are ignored: an epoch on a slow machine may take so long
 
@@ -18,7 +23,7 @@ def status(root: RootOption = "results", address: JobsOption = None) -> None:
         ask("status", address, root)
         return
     from sweep.store import lease
-    from sweep.store.status import sweep_status
+    from sweep.store.status import in_progress, sweep_status
     from sweep.store.store import existing
 
     store = existing(root)
@@ -34,8 +39,17 @@ def status(root: RootOption = "results", address: JobsOption = None) -> None:
         print(printable(f"running: process {driver['pid']} on {driver['host']} since {driver['since']}"))
     else:
         print("no driver is running")
+    if partial := partly_trained(in_progress(store)):
+        print(partial)
     for path, title in store.failures.first_lines().items():
         print(printable(f"failed: {title}, see {root}/{path}"))
+
+
+def partly_trained(found: "InProgress") -> str:
+    """What a resume would continue, in one line; "" if nothing."""
+    if not found.runs:
+        return ""
+    return f"{found.runs:,} runs in progress, {found.share:.0%} done; a resume keeps them"
 
 
 def top(root: RootOption = "results", address: JobsOption = None) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from sweep.cli.monitor import partly_trained
 from sweep.cli.process import FAILED, INTERRUPTED, say
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def train(specs: "Sequence[SweepSpec]", store: "Store", settings: "Settings", re
     from sweep.driver.eventlog import EventLog, logged
     from sweep.driver.progress import Display
     from sweep.driver.session import run
+    from sweep.store.status import in_progress
 
     failed = False
     began = time.monotonic()
@@ -49,9 +51,10 @@ def train(specs: "Sequence[SweepSpec]", store: "Store", settings: "Settings", re
                     say(f"failed: {shard.title}; `sweep status --root {store.root}` shows the reason")
                 failed = failed or bool(outcome.failed)
         except KeyboardInterrupt:
-            say(
-                f"interrupted; finished runs and checkpoints are in {store.root}. To continue: {resume_command}"
-            )
+            kept = f"finished runs and checkpoints are in {store.root}"
+            if store.exists and (partial := partly_trained(in_progress(store))):
+                kept = f"{partial}; {kept}"
+            say(f"interrupted; {kept}. To continue: {resume_command}")
             raise SystemExit(INTERRUPTED) from None
     _print_summary(specs, store)
     raise SystemExit(FAILED if failed else 0)

@@ -1,12 +1,13 @@
 """Progress of every recorded sweep, and provenance of the stored runs, from the root alone."""
 
+import io
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from sweep.spec.seeds import SeedRanges
-from sweep.spec.shard import Cell
+from sweep.spec.shard import Cell, Shard
 from sweep.store import lease
 from sweep.store.checkpoint import read_epoch
 from sweep.store.reader import of_cell
@@ -68,6 +69,32 @@ def _checkpoint_epochs(store: Store, cell: Cell) -> list[int]:
         except OSError:
             continue
     return sorted(epoch for epoch in epochs if epoch is not None)
+
+
+@dataclass(frozen=True)
+class InProgress:
+    """Runs that have a checkpoint and are not finished."""
+
+    runs: int = 0
+    share: float = 0.0  # fraction of their epochs that is done
+
+
+def in_progress(store: Store) -> InProgress:
+    """Partly trained runs of every recorded sweep. A damaged checkpoint counts as no epochs."""
+    completed, checkpoints = store.completed(), store.checkpoints.shards()
+    found = {
+        Shard(cell, seeds)
+        for spec, datasets in recorded_sweeps(store).values()
+        for cell in cells(spec, datasets)
+        for seeds in checkpoints.get(cell.folder, ())
+        if len(SeedRanges([seeds]) - completed.get(cell.key, SeedRanges())) == len(seeds) > 0
+    }
+    work = done = 0
+    for shard in found:
+        content = store.checkpoints.load(shard)
+        epoch = (content and read_epoch(io.BytesIO(content))) or 0
+        work, done = work + shard.epochs_of_work, done + epoch * len(shard.seeds)
+    return InProgress(sum(len(shard.seeds) for shard in found), done / work if work else 0.0)
 
 
 def provenance(files: list[StoredFile]) -> Iterator[dict[str, Any]]:
