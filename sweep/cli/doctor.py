@@ -1,18 +1,23 @@
-"""The command `sweep doctor`. It imports what it needs inside, as in `sweep.cli.main`."""
+"""The command `sweep doctor`."""
 
 from typing import Annotated
 
 import typer
 
+from sweep.cli.options import RootOption
+
 
 def doctor(
-    root: Annotated[str, typer.Option(help="Root of the results: a folder, gs://… or s3://…")] = "results",
+    root: RootOption = "results",
     repair: Annotated[
         bool,
         typer.Option("--repair", help="Move damaged files to quarantine/ below the root; delete nothing"),
     ] = False,
 ) -> None:
-    """Verify every file of a root and list the damaged ones. --repair quarantines them, to be trained again."""
+    """Verify every file of a root and list the damaged ones.
+
+    --repair quarantines them, so that their seeds are trained again.
+    """
     from contextlib import nullcontext
 
     from sweep.errors import printable

@@ -62,7 +62,7 @@ def test_a_terminal_with_ascii_alone(tmp_path):
     program = "print('5 × 3 – 7 … é ✓ ²')"
     ended = command("status", "--root", str(tmp_path / "é"), env={"PYTHONIOENCODING": "ascii"})
     assert ended.returncode == 2
-    assert ended.stderr.endswith("e: no sweep was ever run here; `sweep run` makes one\n")
+    assert ended.stderr.endswith("e: there are no results here; `sweep run` creates them\n")
     program = f"from sweep.cli.process import run_process\nrun_process(lambda: {program})"
     ended = subprocess.run(
         [sys.executable, "-c", program],

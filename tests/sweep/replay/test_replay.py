@@ -11,7 +11,7 @@ from data import describe
 
 @pytest.mark.skipif(
     describe("mnist").startswith("not found"),
-    reason="MNIST is not at hand: set TFDS_DATA_DIR",
+    reason="MNIST is not available: set TFDS_DATA_DIR",
 )
 @pytest.mark.parametrize("variant", ["base", "softmax", "dropout"])
 def test_the_first_epoch_is_the_notebooks(variant):
