@@ -1,10 +1,8 @@
 """Connect to Ray: to a cluster, or to a Ray of this process's own on this machine."""
 
-import atexit
 import logging
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -19,13 +17,13 @@ from ray._private import ray_constants, services, worker
 from ray._private.node import Node as RayNode
 from ray._private.parameter import RayParams
 
-from sweep.errors import one_line
+from sweep.errors import SpecError, one_line
 from sweep.executors import cleanup
 from sweep.executors.placement import Fleet, Node, capacity_to_come
+from sweep.network import require_answer
 from sweep.settings import CLUSTER_FILE
 
 OBJECT_STORE_BYTES = 256 * 2**20
-CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 10.0
 
 
@@ -82,7 +80,9 @@ def _cluster(address: str) -> Iterator[Connection]:
     try:
         _check_answers(address)
         _init(address)
-    except Exception as error:  # Ray raises Exception, ConnectionError, RuntimeError, ValueError …
+    except (ConnectionError, SpecError):
+        raise
+    except Exception as error:  # Ray raises Exception, RuntimeError, ValueError …
         message = f"the Ray cluster at {address} does not answer: {one_line(error)}"
         raise ConnectionError(message) from None
     try:
@@ -92,21 +92,19 @@ def _cluster(address: str) -> Iterator[Connection]:
 
 
 def _check_answers(address: str) -> None:
-    """Raise an error if no Ray cluster answers within 15 s. Ray itself would print warnings for ten minutes."""
-    scheme, separator, place = address.rpartition("://")
-    found = place if separator else services.canonicalize_bootstrap_address_or_die(address)
-    host, _, port = found.rpartition(":")
-    socket.create_connection((host.strip("[]"), int(port)), CONNECT_SECONDS).close()
-    if scheme:
+    """Raise an error if no Ray cluster answers within 20 s. Ray itself would print warnings for ten minutes."""
+    client = "://" in address
+    found = address if client else services.canonicalize_bootstrap_address_or_die(address)
+    require_answer(found)
+    if client:
         return
     # Only Ray's own client knows the protocol, and only the end of its process interrupts it.
     probe = [sys.executable, "-c", f"from ray._raylet import GcsClient; GcsClient(address={found!r})"]
     try:
         subprocess.run(probe, capture_output=True, check=True, timeout=ANSWER_SECONDS)
     except subprocess.SubprocessError:
-        raise ConnectionError(
-            "it is not a Ray cluster of this version, or it requires another token"
-        ) from None
+        reason = "not a Ray cluster of this version, or it requires another token"
+        raise ConnectionError(f"{address}: no cluster answers ({reason})") from None
 
 
 @contextmanager
@@ -138,6 +136,7 @@ def _local_ray(workers: int | None) -> Iterator[Connection]:
 
 
 def _start(workers: int | None, folder: Path) -> RayNode:
+    ray.shutdown()  # of an earlier Ray in this process that died
     with _loopback_only():
         server = _Server(
             RayParams(
@@ -167,10 +166,8 @@ def _stop(server: RayNode, folder: Path) -> None:
         ray.shutdown()
         server.kill_all_processes(check_alive=False, allow_graceful=True)
         return
-    # Ray's own shutdown would wait for the dead process, up to a minute, and the living ones would print logs.
+    # Ray's own shutdown waits for the dead process. It runs at the exit of this one, after the error was shown.
     cleanup.kill_processes(folder, keep=os.getpid())
-    atexit.unregister(ray.shutdown)
-    atexit.unregister(worker.shutdown)
 
 
 def _init(address: str) -> None:

@@ -16,8 +16,9 @@ PROJECT = {
     "model": set(),
     "data": {"model.identity", "model.names"},
     "sweep.errors": set(),
-    "sweep.provenance": set(),
+    "sweep.network": {"sweep.errors"},
     "sweep.settings": set(),
+    "sweep.provenance": {"sweep.settings"},
     "sweep.spec": {"data", "model", "sweep.errors"},
     "sweep.store": {"data", "model", "sweep.errors", "sweep.spec"},
     "sweep.messages": {"sweep.spec", "sweep.store.schema"},
@@ -26,7 +27,8 @@ PROJECT = {
         "sweep.store.errors", "sweep.store.schema",
     },
     "sweep.executors": {
-        "data.dataset", "model", "sweep.errors", "sweep.messages", "sweep.settings", "sweep.spec", "sweep.worker",
+        "data.dataset", "model", "sweep.errors", "sweep.messages", "sweep.network", "sweep.settings", "sweep.spec",
+        "sweep.worker",
     },
     "sweep.driver": {
         "data", "model", "sweep.errors", "sweep.executors", "sweep.messages", "sweep.settings", "sweep.spec",
@@ -34,7 +36,9 @@ PROJECT = {
     },
     "sweep.analysis": {"data", "model", "sweep.errors", "sweep.spec", "sweep.store"},
     "sweep.replay": {"data", "model"},
-    "sweep.cluster": {"model", "sweep.errors", "sweep.provenance", "sweep.spec", "sweep.store"},
+    "sweep.cluster": {
+        "model", "sweep.errors", "sweep.network", "sweep.provenance", "sweep.settings", "sweep.spec", "sweep.store",
+    },
     "sweep": {"sweep"},
     "sweep.cli": {"data", "model", "sweep"},
     "sweep.__main__": {"sweep.cli"},

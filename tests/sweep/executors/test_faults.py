@@ -92,7 +92,7 @@ def test_a_polite_stop_ends_within_three_seconds_and_says_how_to_go_on(folder, n
     _, text = driver.communicate(timeout=60)
     assert driver.returncode == 130
     last = text.strip().splitlines()[-1]
-    assert "To go on: sweep run spec.yaml" in last
+    assert "To continue: sweep run spec.yaml" in last
     assert checkpoints(folder, root)
     # Everything is on disk when the signal comes; what takes time is Ray's own farewell.
     assert time.monotonic() - began < 15
@@ -190,6 +190,6 @@ def test_an_address_where_no_cluster_answers_is_refused_within_fifteen_seconds(f
         _, text = driver.communicate(timeout=60)
     assert time.monotonic() - start < 30  # 15 s for the answer, the rest for imports on a busy machine
     assert driver.returncode == 2
-    assert text.strip().splitlines()[-1].startswith(f"sweep: the Ray cluster at {address} does not answer: ")
+    assert text.strip().splitlines()[-1].startswith(f"sweep: {address}: no cluster answers (")
     assert ".cc:" not in text
     assert not (folder / "nowhere").exists()
