@@ -146,7 +146,7 @@ class Selection:
         found = []
         for cell, files in self._cells():
             batches = self.store.batches("labels", ["seed", "predictions"], files)
-            truth = self.dataset(cell.dataset_digest).test.labels
+            truth = self.truth(cell.dataset_digest)
             found.append(reduce_predictions(cell, truth, map(self._seeds, batches)))
         trained = [p for p in found if p is not None]
         _require(trained, "diverged runs, which have no predicted labels")
@@ -162,6 +162,18 @@ class Selection:
     @cached_property
     def _results(self) -> dict[Callable[..., Any], Any]:
         return {}
+
+    def truth(self, digest: str) -> np.ndarray:
+        """[m] uint8, true test labels of a data set (8 hex digits), from the root if a sweep records them.
+
+        Raises:
+          StoreError, data.DataUnavailable: as `dataset`.
+        """
+        for _, datasets in recorded_sweeps(self.store).values():
+            for entry in datasets.values():
+                if entry["digest"].startswith(digest) and "test_labels" in entry:
+                    return np.frombuffer(entry["test_labels"].encode(), np.uint8) - ord("0")
+        return self.dataset(digest).test.labels.astype(np.uint8)
 
     def dataset(self, digest: str) -> Dataset:
         """A data set of the runs, loaded again and verified by its digest (8 hex digits).

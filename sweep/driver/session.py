@@ -14,7 +14,7 @@ from sweep.messages import Observer
 from sweep.settings import Settings
 from sweep.spec.spec import SweepSpec, dataset_label
 from sweep.store import lease
-from sweep.store.records import Datasets, recorded_datasets
+from sweep.store.records import Datasets, dataset_entry, recorded_datasets
 from sweep.store.store import Store
 
 
@@ -51,7 +51,7 @@ def run(spec: SweepSpec, store: Store, settings: Settings, observer: Observer | 
             store.open_for_writing()
             by_digest = {dataset.digest: dataset for dataset in loaded.values()}
             records = {
-                options.key: {"digest": dataset.digest, "name": dataset_label(options)}
+                options.key: recorded.get(options.key) or dataset_entry(options, dataset)
                 for options, dataset in loaded.items()
             }
             with lease.hold(store) as check:

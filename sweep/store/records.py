@@ -1,7 +1,7 @@
 """Records of sweeps: which specs were run under a root, and on which data.
 
     <root>/sweeps/NAME-DIGEST.json
-      {"schema_version": 2, "spec": {…}, "datasets": {KEY: {"digest": …, "name": …}}, "digest": …}
+      {"schema_version": 2, "spec": {…}, "datasets": {KEY: {"digest", "name", "test_labels"}}, "digest": …}
 
 Version 1 has no "schema_version" and no "digest", and its data set keys are the `repr` of the options.
 """
@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from data.dataset import Dataset
 from data.options import DatasetOptions
 from model.identity import digest
 from sweep.errors import SpecError, StoreError
@@ -22,7 +23,7 @@ from sweep.store.store import Store
 RECORD_VERSION = 2
 
 Datasets = Mapping[str, Mapping[str, str]]
-"""Digest and name of each data set, by `DatasetOptions.key`."""
+"""Digest, name and true test labels (optional, one character a digit) of each data set, by `DatasetOptions.key`."""
 
 
 class SweepRecord(NamedTuple):
@@ -85,6 +86,12 @@ class SweepRecord(NamedTuple):
         return SweepRecord(spec, {key: datasets[stored] for key, stored in keys.items()})
 
 
+def dataset_entry(options: DatasetOptions, dataset: Dataset) -> dict[str, str]:
+    """Entry of a data set in a record. Its true test labels serve tables where the digits are not available."""
+    labels = "".join(str(label) for label in dataset.test.labels)
+    return {"digest": dataset.digest, "name": dataset_label(options), "test_labels": labels}
+
+
 def sweep_name(spec: SweepSpec) -> str:
     """Name of a spec's record: the spec's name and digest."""
     return f"{spec.name}-{spec.digest}"
@@ -138,11 +145,12 @@ def _read(store: Store, path: str) -> SweepRecord:
 
 
 def _is_dataset(entry: Any) -> bool:
-    """Whether an entry has a name and a digest of 64 hex digits. The digest becomes part of a folder name."""
+    """Whether an entry is valid. The digest, 64 hex digits, becomes part of a folder name."""
     return (
         isinstance(entry, dict)
         and "name" in entry
         and bool(re.fullmatch("[0-9a-f]{64}", str(entry.get("digest"))))
+        and bool(re.fullmatch("[0-9]*", str(entry.get("test_labels", ""))))
     )
 
 

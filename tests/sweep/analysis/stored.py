@@ -10,7 +10,7 @@ from data.options import DatasetOptions
 from model.variants import variant
 from sweep.spec.shard import Cell, Shard
 from sweep.spec.spec import dataset_label, parse
-from sweep.store.records import record_sweep
+from sweep.store.records import dataset_entry, record_sweep
 from sweep.store.schema import FileMetadata
 from sweep.store.store import Store
 from sweep.worker.measure import Measured, epochs_table, labels_table
@@ -53,7 +53,7 @@ def stored(
     store = Store(str(root))
     store.open_for_writing()
     label = dataset_label(options)
-    record_sweep(store, spec, {options.key: {"digest": dataset.digest, "name": label}})
+    record_sweep(store, spec, {options.key: dataset_entry(options, dataset)})
     for name, table in wrong.items():
         cell = Cell(variant(name, epochs=epochs), label, dataset.digest)
         lost = (diverged or {}).get(name, set())

@@ -6,6 +6,7 @@ import pytest
 from data import load
 from data.options import DatasetOptions
 from sweep.analysis.selection import Filters, Selection, split_names
+from sweep.store.records import SweepRecord, recorded_sweeps
 from sweep.store.store import Store
 from tests.sweep.analysis.stored import DIGITS, stored
 
@@ -60,6 +61,22 @@ def test_predictions_are_reduced_by_cell(store):
     base, dropout = Selection(store).predictions
     assert (base.first == np.where(WRONG, (TRUTH + 1) % 10, TRUTH)).all()
     assert list(dropout.seeds) == [seed for seed in range(20) if seed != 3]
+
+
+def test_tables_of_labels_need_only_the_root(store, monkeypatch):
+    def unavailable(self, digest):
+        raise AssertionError("the digits were loaded")
+
+    monkeypatch.setattr(Selection, "dataset", unavailable)
+    assert (Selection(store).predictions[0].truth == TRUTH).all()
+
+
+def test_roots_without_recorded_labels_load_the_digits(tmp_path):
+    store = stored(tmp_path / "old", {"base": WRONG})
+    ((name, (spec, datasets)),) = recorded_sweeps(store).items()
+    plain = {key: {"digest": d["digest"], "name": d["name"]} for key, d in datasets.items()}
+    (tmp_path / "old" / "sweeps" / f"{name}.json").write_bytes(SweepRecord(spec, plain).encode())
+    assert (Selection(Store(store.root)).predictions[0].truth == TRUTH).all()
 
 
 def test_a_filter_on_seeds_applies_everywhere(store):
