@@ -32,13 +32,14 @@ def unsupported(variant: Variant | None = None) -> str | None:
     """Why this engine cannot run here, or cannot train `variant`; None if it can."""
     if jax.default_backend() != "tpu":
         return "this process has no TPU"
-    needed = Program.training(variant).vector_memory() if variant else 0
     try:
         available = pltpu.get_tpu_info().vmem_capacity_bytes
     except ValueError:
         return f"Pallas does not know the vector memory of {jax.devices()[0].device_kind}"
-    if needed > available:
-        return f"a core has {available >> 20} MiB of vector memory, {needed >> 20} MiB are needed"
+    needed = Program.training(variant).vector_memory() if variant else 0
+    if variant and needed > available:
+        has, needs = available // 2**20, -(-needed // 2**20)
+        return f"a core has {has} MiB of vector memory, variant {variant.name} needs {needs} MiB"
     return None
 
 

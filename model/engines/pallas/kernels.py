@@ -6,6 +6,7 @@ the kernel as scalars in SMEM, a chunk at a time.
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import jax
@@ -53,35 +54,9 @@ def train(
       The states after the epoch.
     """
     blocks, chunks = len(states[0]), len(pixels) // CHUNK
-
-    def kernel(count: Ref, pixels: Ref, labels: Ref, hyperparams: Ref, keys: Ref, *refs: Any) -> None:
-        before, after = refs[: len(states)], refs[len(states) : 2 * len(states)]
-        held: Sequence[Tensors]
-        units: Units
-        deltas: Deltas
-        held, units, deltas = refs[2 * len(states) :]
-        block, chunk = pl.program_id(0), pl.program_id(1)
-
-        @pl.when(chunk == 0)
-        def _() -> None:
-            _copy_in(before, held, block)
-
-        def update(example: Array) -> None:
-            step, label = chunk * CHUNK + example, labels[0, example]
-            image.show(units.image, pixels, example, tile)
-            _draw(program, keys, step, units)
-            optimizer = _optimizer(held, *(hyperparams[i, example] for i in range(3)))
-            _update(program, label, held[0], units, deltas, optimizer)
-
-        repeat(_examples_of_chunk(count, chunk), update)
-
-        @pl.when(chunk == chunks - 1)
-        def _() -> None:
-            _copy_out(held, after, block)
-
     hbm = pl.BlockSpec(memory_space=pl.ANY)
     return pl.pallas_call(
-        kernel,
+        partial(_train_kernel, program, tile),
         name="train_epoch",
         grid=(blocks, chunks),
         in_specs=[
@@ -115,46 +90,9 @@ def evaluate(
       and predicted digits [blocks, N, sublanes, lanes] int32, undefined in the padding.
     """
     blocks, chunks = len(params), len(pixels) // CHUNK
-
-    def kernel(
-        count: Ref,
-        pixels: Ref,
-        labels: Ref,
-        params: Ref,
-        losses: Ref,
-        misses: Ref,
-        digits: Ref,
-        held: Sequence[Tensors],
-        units: Units,
-    ) -> None:
-        block, chunk = pl.program_id(0), pl.program_id(1)
-
-        @pl.when(chunk == 0)
-        def _() -> None:
-            _copy_in([params], held, block)
-            fold_background(held[0])
-            losses[0] = jnp.zeros(tile, jnp.float32)
-            misses[0] = jnp.zeros(tile, jnp.int32)
-
-        def score(example: Array, carry: tuple[Array, Array]) -> tuple[Array, Array]:
-            label = labels[0, example]
-            image.show(units.image, pixels, example, tile)
-            sums = forward(program.activation, 1.0, held[0], units, folded=True)
-            outputs = objective.outputs(program.output, sums)
-            digit = objective.predicted_digit(outputs)
-            digits[example] = digit
-            loss = objective.loss(program.objective, outputs, label)
-            return carry[0] + loss, carry[1] + (digit != label).astype(jnp.int32)
-
-        # Sums over a chunk, then over chunks: short sums round less than a long one.
-        zeros = jnp.zeros(tile, jnp.float32), jnp.zeros(tile, jnp.int32)
-        loss, missed = lax.fori_loop(0, _examples_of_chunk(count, chunk), score, zeros)
-        losses[0] = losses[0] + loss
-        misses[0] = misses[0] + missed
-
     score_spec = pl.BlockSpec((None, 1, *tile), lambda block, chunk: (block, 0, 0, 0))
     return pl.pallas_call(
-        kernel,
+        partial(_evaluate_kernel, program, tile),
         name="evaluate",
         grid=(blocks, chunks),
         in_specs=[*_example_specs(), pl.BlockSpec(memory_space=pl.ANY)],
@@ -198,6 +136,82 @@ def _update(
     delta4 = objective.deltas(program.objective, program.output, outputs, label)
     backward = Backward(program.activation, program.keep, params, units, deltas, optimizer)
     backward([optimizer.scale(delta) for delta in delta4])
+
+
+def _train_kernel(
+    program: Program,
+    tile: Tile,
+    count: Ref,
+    pixels: Ref,
+    labels: Ref,
+    hyperparams: Ref,
+    keys: Ref,
+    *refs: Any,
+) -> None:
+    """One chunk of a block. refs: the states in HBM before and after the epoch, and the buffers in VMEM."""
+    held: Sequence[Tensors]
+    units: Units
+    deltas: Deltas
+    *states, held, units, deltas = refs
+    before, after = states[: len(held)], states[len(held) :]
+    block, chunk = pl.program_id(0), pl.program_id(1)
+
+    @pl.when(chunk == 0)
+    def _() -> None:
+        _copy_in(before, held, block)
+
+    def update(example: Array) -> None:
+        step, label = chunk * CHUNK + example, labels[0, example]
+        image.show(units.image, pixels, example, tile)
+        _draw(program, keys, step, units)
+        optimizer = _optimizer(held, *(hyperparams[i, example] for i in range(3)))
+        _update(program, label, held[0], units, deltas, optimizer)
+
+    repeat(_examples_of_chunk(count, chunk), update)
+
+    @pl.when(chunk == pl.num_programs(1) - 1)
+    def _() -> None:
+        _copy_out(held, after, block)
+
+
+def _evaluate_kernel(
+    program: Program,
+    tile: Tile,
+    count: Ref,
+    pixels: Ref,
+    labels: Ref,
+    params: Ref,
+    losses: Ref,
+    misses: Ref,
+    digits: Ref,
+    held: Sequence[Tensors],
+    units: Units,
+) -> None:
+    """One chunk of a block."""
+    block, chunk = pl.program_id(0), pl.program_id(1)
+
+    @pl.when(chunk == 0)
+    def _() -> None:
+        _copy_in([params], held, block)
+        fold_background(held[0])
+        losses[0] = jnp.zeros(tile, jnp.float32)
+        misses[0] = jnp.zeros(tile, jnp.int32)
+
+    def score(example: Array, carry: tuple[Array, Array]) -> tuple[Array, Array]:
+        label = labels[0, example]
+        image.show(units.image, pixels, example, tile)
+        sums = forward(program.activation, 1.0, held[0], units, folded=True)
+        outputs = objective.outputs(program.output, sums)
+        digit = objective.predicted_digit(outputs)
+        digits[example] = digit
+        loss = objective.loss(program.objective, outputs, label)
+        return carry[0] + loss, carry[1] + (digit != label).astype(jnp.int32)
+
+    # Sums over a chunk, then over chunks: short sums round less than a long one.
+    zeros = jnp.zeros(tile, jnp.float32), jnp.zeros(tile, jnp.int32)
+    loss, missed = lax.fori_loop(0, _examples_of_chunk(count, chunk), score, zeros)
+    losses[0] = losses[0] + loss
+    misses[0] = misses[0] + missed
 
 
 def _example_specs() -> list[pl.BlockSpec]:

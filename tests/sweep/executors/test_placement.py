@@ -54,7 +54,7 @@ def test_one_chip_one_card_or_one_core_a_shard_and_no_core_beside_a_chip():
     assert not Fleet([HEAD, TPU]).secondary_nodes("tpu")
 
 
-def test_width_follows_the_memory_of_the_smallest_device_of_a_kind():
+def test_width_is_what_the_engine_of_the_device_prefers():
     devices = (("TPU", "TPU-V5LITEPOD"), ("TPU", "TPU-V6E"), ("GPU", "H100"))
     fleets = [Fleet([Node("n", {unit: 1, f"accelerator_type:{kind}": 1})]) for unit, kind in devices]
     widths = [fleet.width(fleet.main_device) for fleet in fleets]
