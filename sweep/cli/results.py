@@ -96,7 +96,7 @@ def table(
     ] = None,
     manual_dir: ManualOption = None,
 ) -> None:
-    """Print statistics of the misses over seeds, with the published numbers."""
+    """Print statistics of the misses over seeds."""
     # Over 60 lines because each option is a parameter.
     from sweep.analysis.tables.format import render
     from sweep.analysis.tables.table import load_table, make_table
