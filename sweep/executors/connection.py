@@ -13,6 +13,7 @@ from pathlib import Path
 
 import ray
 import yaml
+from ray._common.utils import get_default_system_temp_dir
 from ray._private import ray_constants, services, worker
 from ray._private.node import Node as RayNode
 from ray._private.parameter import RayParams
@@ -109,7 +110,7 @@ def _check_answers(address: str) -> None:
 
 @contextmanager
 def _local_ray(workers: int | None) -> Iterator[Connection]:
-    folder = Path(tempfile.mkdtemp(prefix="sweep-ray-", dir=os.environ.get("RAY_TMPDIR")))
+    folder = Path(tempfile.mkdtemp(prefix="sweep-ray-", dir=get_default_system_temp_dir()))
     # In a session of its own: Ctrl-C at a terminal must not end it.
     cleaner = subprocess.Popen(
         [sys.executable, "-I", "-S", cleanup.__file__, str(folder)],
