@@ -23,7 +23,8 @@ def loss(objective: Objective, outputs: Array, labels: Array) -> Array:
     if objective == "squared":
         targets = 2.0 * jax.nn.one_hot(labels, 10) - 1.0
         return jnp.mean((outputs - targets) ** 2, axis=-1)
-    return optax.softmax_cross_entropy(outputs, jax.nn.one_hot(labels, 10))
+    loss: Array = optax.softmax_cross_entropy(outputs, jax.nn.one_hot(labels, 10))
+    return loss
 
 
 def predictions(outputs: Array) -> Array:

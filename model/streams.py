@@ -53,7 +53,8 @@ def draw_dropout_mask(key: Array, step: Array, rate: float) -> Array:
       [192] bool in (row, column, plane) order.
     """
     bits = jax.random.bits(jax.random.fold_in(key, step), (H2_OUTPUTS,), jnp.uint32)
-    return bits >= jnp.uint32(drop_threshold(rate))
+    mask: Array = bits >= jnp.uint32(drop_threshold(rate))
+    return mask
 
 
 def drop_threshold(rate: float) -> int:

@@ -19,7 +19,8 @@ from model.variants import Variant
 if TYPE_CHECKING:
     import numpy as np
 
-    from model.training import Evaluation, Params, ReplicaState
+    from model.network import Params
+    from model.training import Evaluation, ReplicaState
 
 Platform = Literal["cpu", "gpu", "tpu"]  # as JAX names its back ends
 
@@ -92,7 +93,8 @@ def block_width(memory: int) -> int:
     Args:
       memory: bytes; 0 if unknown, which gives the smallest width.
     """
-    return max(CPU_WIDTH, 2 ** ((memory // (2 * _REPLICA_BYTES)).bit_length() - 1))
+    fitting = memory // (2 * _REPLICA_BYTES)
+    return max(CPU_WIDTH, 1 << max(0, fitting.bit_length() - 1))
 
 
 # In order of preference: "auto" selects the first engine that lists the platform and supports the variant.

@@ -6,13 +6,15 @@ XLA does not guarantee that a batched program computes the same bits at differen
 
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from model.engines import block_width
+
+Results = TypeVar("Results")
 
 
 @cache
@@ -23,7 +25,7 @@ def block() -> int:
     return block_width(memory)
 
 
-def in_blocks(program: Callable[[Any], Any], replicas: Any) -> Any:
+def in_blocks(program: Callable[[Any], Results], replicas: Any) -> Results:
     """Apply a program to replicas, one block at a time.
 
     Args:
@@ -38,4 +40,5 @@ def in_blocks(program: Callable[[Any], Any], replicas: Any) -> Any:
     width = block()
     rows = np.minimum(np.arange(-(-count // width) * width), count - 1).reshape(-1, width)
     blocks = [program(jax.tree.map(lambda leaf, row=row: leaf[row], replicas)) for row in rows]
-    return jax.tree.map(lambda *parts: jnp.concatenate(parts)[:count], *blocks)
+    joined: Results = jax.tree.map(lambda *parts: jnp.concatenate(parts)[:count], *blocks)
+    return joined

@@ -10,7 +10,8 @@ import numpy as np
 from model import training
 from model.engines.blocks import in_blocks
 from model.engines.initial import init
-from model.training import Evaluation, Params, ReplicaState
+from model.network import Params
+from model.training import Evaluation, ReplicaState
 from model.variants import Variant
 
 IMAGES_PER_STEP = 256  # of all replicas together in evaluation: bounds its memory

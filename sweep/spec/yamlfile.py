@@ -82,7 +82,7 @@ class Loader(yaml.SafeLoader):
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         """Limit the nesting before Python's stack does."""
         if self._depth >= MAX_DEPTH:
-            raise _error(f"nested deeper than {MAX_DEPTH} levels", self.peek_event())
+            raise _error(f"nested deeper than {MAX_DEPTH} levels", self.peek_event())  # type: ignore[no-untyped-call]
         self._depth += 1
         try:
             return super().compose_node(parent, index)

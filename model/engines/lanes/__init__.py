@@ -18,8 +18,9 @@ import optax
 from model import training
 from model.engines.initial import init
 from model.engines.lanes import library
+from model.network import Params
 from model.streams import Stream, drop_threshold, epoch_key
-from model.training import Evaluation, Params, ReplicaState
+from model.training import Evaluation, ReplicaState
 from model.variants import Variant
 
 __all__ = ["THREADS", "draws", "evaluate", "init", "threads", "train_epoch", "unsupported"]
@@ -155,7 +156,9 @@ def _hyperparams(variant: Variant) -> library.Hyperparams:
 @cache
 def _template(variant: Variant) -> ReplicaState:
     """Shapes and dtypes of one replica."""
-    return jax.eval_shape(partial(training.init, variant), jax.ShapeDtypeStruct((), jnp.uint32))
+    seed = jnp.zeros((), jnp.uint32)
+    shapes: ReplicaState = jax.eval_shape(partial(training.init, variant), seed)
+    return shapes
 
 
 def _check_replicas(tree: Any, template: Any, name: str) -> int:
@@ -197,7 +200,8 @@ def _tree(rows: np.ndarray, template: Params) -> Params:
     leaves, structure = jax.tree.flatten(template)
     parts = np.split(rows, np.cumsum([leaf.size for leaf in leaves])[:-1], axis=1)
     shaped = [part.reshape(-1, *leaf.shape) for part, leaf in zip(parts, leaves, strict=True)]
-    return jax.tree.unflatten(structure, shaped)
+    tree: Params = jax.tree.unflatten(structure, shaped)
+    return tree
 
 
 def _epoch_keys(seeds: Any, stream: Stream, epoch: int) -> np.ndarray:
