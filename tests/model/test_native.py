@@ -124,7 +124,7 @@ def test_without_a_compiler_info_says_why(bare: Callable[..., subprocess.Complet
     done = bare("-m", "sweep", "info")
     assert done.returncode == 0, done.stderr
     line = next(line for line in done.stdout.splitlines() if line.startswith("engine lanes"))
-    assert "missing: the native library was not built: install g++ or clang++" in line
+    assert "not available: the native library was not built: install g++ or clang++" in line
 
 
 def test_a_missing_compiler_is_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

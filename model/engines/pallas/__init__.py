@@ -21,8 +21,9 @@ from model.engines.pallas.image import LANES
 from model.engines.pallas.kernels import CHUNK
 from model.engines.pallas.program import Program
 from model.engines.pallas.tiles import PIXELS, SMALL_TILE, TILE, Tile
+from model.network import Params
 from model.streams import Stream, epoch_key
-from model.training import Evaluation, Params, ReplicaState
+from model.training import Evaluation, ReplicaState
 from model.variants import Variant
 
 __all__ = ["evaluate", "init", "train_epoch", "unsupported"]

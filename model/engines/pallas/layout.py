@@ -7,7 +7,7 @@ import numpy as np
 from jax import Array
 
 from model.engines.pallas.tiles import STARTS, Tensors, Tile, replicas
-from model.training import Params
+from model.network import Params
 
 # How the values of one replica in Flax's order become [half, tile]: their shape, and which of its axes come when.
 _AXES = Tensors(

@@ -81,7 +81,7 @@ class Program:
     def vector_memory(self) -> int:
         """Bytes of VMEM that a kernel uses at most."""
         held = [*self.states(TILE), self.units(TILE), self.deltas(TILE)]
-        tiles = sum(buffer.shape[0] for buffers in held for buffer in buffers)
+        tiles: int = sum(buffer.shape[0] for buffers in held for buffer in buffers)
         return tiles * 4 * TILE[0] * TILE[1] + _BESIDES
 
 
