@@ -28,7 +28,8 @@ def convolve(planes: Array, kernel: Array) -> Array:
     XLA's CPU back end is fast at matrix products but does not vectorise reductions over replicas in the last
     axis; on GPUs and TPUs products of matrices this small leave most of a matrix unit idle.
     """
-    return jax.lax.platform_dependent(planes, kernel, cpu=_by_matrix_product, default=_by_taps)
+    sums: Array = jax.lax.platform_dependent(planes, kernel, cpu=_by_matrix_product, default=_by_taps)
+    return sums
 
 
 def _by_taps(planes: Array, kernel: Array) -> Array:

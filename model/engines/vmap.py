@@ -40,14 +40,16 @@ def evaluate(variant: Variant, params: Params, images: np.ndarray, labels: np.nd
 
 @partial(jax.jit, static_argnums=0)
 def _train_epoch(variant: Variant, states: ReplicaState, *digits: jax.Array) -> ReplicaState:
-    program = jax.vmap(lambda state: training.train_epoch(variant, state, *digits), in_axes=-1, out_axes=-1)
+    program: Any = jax.vmap(
+        lambda state: training.train_epoch(variant, state, *digits), in_axes=-1, out_axes=-1
+    )
     return _replicas_first(program(_replicas_last(states)))
 
 
 @partial(jax.jit, static_argnums=0)
 def _evaluate(variant: Variant, params: Params, images: jax.Array, labels: jax.Array) -> Evaluation:
     batch = max(1, IMAGES_PER_STEP // len(params["bias4"]))
-    program = jax.vmap(lambda p: training.evaluate(variant, p, images, labels, batch), -1, -1)
+    program: Any = jax.vmap(lambda p: training.evaluate(variant, p, images, labels, batch), -1, -1)
     return _replicas_first(program(_replicas_last(params)))
 
 

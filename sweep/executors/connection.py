@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import ray
 import yaml
@@ -17,6 +18,7 @@ from ray._common.utils import get_default_system_temp_dir
 from ray._private import ray_constants, services, worker
 from ray._private.node import Node as RayNode
 from ray._private.parameter import RayParams
+from ray.job_config import JobConfig
 
 from sweep.errors import SpecError, one_line
 from sweep.executors import cleanup
@@ -24,6 +26,7 @@ from sweep.executors.placement import Fleet, Node, capacity_to_come
 from sweep.network import require_answer
 from sweep.settings import CLUSTER_FILE
 
+PACKAGES = Path(__file__).parents[2]  # the directory with data/, model/ and sweep/
 OBJECT_STORE_BYTES = 256 * 2**20
 ANSWER_SECONDS = 10.0
 
@@ -151,7 +154,9 @@ def _start(workers: int | None, folder: Path) -> RayNode:
             shutdown_at_exit=False,
             spawn_reaper=True,
         )
-        _init(server.address)
+        # Workers import the packages of this process. Without `_client_job`, Ray puts the working directory before
+        # them, where a user's file `model.py` would hide the package `model`.
+        _init(server.address, JobConfig(_py_driver_sys_path=[str(PACKAGES)], _client_job=True))
     return server
 
 
@@ -171,12 +176,17 @@ def _stop(server: RayNode, folder: Path) -> None:
     cleanup.kill_processes(folder, keep=os.getpid())
 
 
-def _init(address: str) -> None:
+def _init(address: str, job_config: JobConfig | None = None) -> None:
     """Connect this process. Ray's handler of SIGTERM, which ends a process at once, is replaced by the one before."""
     on_sigterm = signal.getsignal(signal.SIGTERM)
     # Else the last lines of a dead raylet's log are printed, whatever `log_to_driver` says.
     worker.print_to_stdstream = lambda *_, **__: None
-    ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False)
+    options: dict[str, Any] = {
+        "job_config": job_config,
+        "logging_level": logging.ERROR,
+        "log_to_driver": False,
+    }
+    ray.init(address=address, **options)
     signal.signal(signal.SIGTERM, on_sigterm)
 
 

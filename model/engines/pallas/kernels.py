@@ -55,7 +55,7 @@ def train(
     """
     blocks, chunks = len(states[0]), len(pixels) // CHUNK
     hbm = pl.BlockSpec(memory_space=pl.ANY)
-    return pl.pallas_call(
+    trained: list[Array] = pl.pallas_call(
         partial(_train_kernel, program, tile),
         name="train_epoch",
         grid=(blocks, chunks),
@@ -72,6 +72,7 @@ def train(
         compiler_params=_compiler_params(program),
         interpret=interpret,
     )(count, pixels, labels, hyperparams, keys, *states)
+    return trained
 
 
 def evaluate(
@@ -91,7 +92,7 @@ def evaluate(
     """
     blocks, chunks = len(params), len(pixels) // CHUNK
     score_spec = pl.BlockSpec((None, 1, *tile), lambda block, chunk: (block, 0, 0, 0))
-    return pl.pallas_call(
+    scores: tuple[Array, Array, Array] = pl.pallas_call(
         partial(_evaluate_kernel, program, tile),
         name="evaluate",
         grid=(blocks, chunks),
@@ -110,6 +111,7 @@ def evaluate(
         compiler_params=_compiler_params(program),
         interpret=interpret,
     )(count, pixels, labels, params)
+    return scores
 
 
 def _draw(program: Program, keys: Ref, step: Array, units: Units) -> None:
