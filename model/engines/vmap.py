@@ -29,13 +29,16 @@ def train_epoch(
     """See `model.engines.Engine`."""
     rates = jnp.asarray(training.learning_rates(variant, epoch, len(images)))
     digits = (jnp.asarray(images), jnp.asarray(labels), jnp.int32(epoch), rates)
-    return in_blocks(lambda block: _train_epoch(variant, block, *digits), states)
+    trained: ReplicaState = in_blocks(lambda block: _train_epoch(variant, block, *digits), states)
+    return trained
 
 
 def evaluate(variant: Variant, params: Params, images: np.ndarray, labels: np.ndarray) -> Evaluation:
     """See `model.engines.Engine`."""
     digits = (jnp.asarray(images), jnp.asarray(labels))
-    return jax.tree.map(np.asarray, in_blocks(lambda block: _evaluate(variant, block, *digits), params))
+    scores = in_blocks(lambda block: _evaluate(variant, block, *digits), params)
+    evaluation: Evaluation = jax.tree.map(np.asarray, scores)
+    return evaluation
 
 
 @partial(jax.jit, static_argnums=0)
@@ -43,14 +46,16 @@ def _train_epoch(variant: Variant, states: ReplicaState, *digits: jax.Array) -> 
     program: Any = jax.vmap(
         lambda state: training.train_epoch(variant, state, *digits), in_axes=-1, out_axes=-1
     )
-    return _replicas_first(program(_replicas_last(states)))
+    trained: ReplicaState = _replicas_first(program(_replicas_last(states)))
+    return trained
 
 
 @partial(jax.jit, static_argnums=0)
 def _evaluate(variant: Variant, params: Params, images: jax.Array, labels: jax.Array) -> Evaluation:
     batch = max(1, IMAGES_PER_STEP // len(params["bias4"]))
     program: Any = jax.vmap(lambda p: training.evaluate(variant, p, images, labels, batch), -1, -1)
-    return _replicas_first(program(_replicas_last(params)))
+    evaluation: Evaluation = _replicas_first(program(_replicas_last(params)))
+    return evaluation
 
 
 def _replicas_last(tree: Any) -> Any:

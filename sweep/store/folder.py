@@ -69,7 +69,8 @@ class Folder:
         """
         try:
             with self.open(path) as source:
-                return source.read()
+                content: bytes = source.read()
+                return content
         except FileNotFoundError:
             raise
         except _FAILURES as error:

@@ -37,7 +37,7 @@ def encode(table: pa.Table, metadata: FileMetadata) -> bytes:
     ) as writer:
         writer.write_table(table)
         writer.add_key_value_metadata(described)
-    content = sink.getvalue().to_pybytes()
+    content: bytes = sink.getvalue().to_pybytes()
     at = content.rindex(_ANCHOR) + len(_ANCHOR)
     return content[:at] + hashlib.sha256(content).hexdigest().encode() + content[at + 64 :]
 

@@ -79,7 +79,7 @@ def read_rows(
         tables = list(pool.map(read, range(len(files))))
     empty = pa.schema([known.field(name) for name in own]).empty_table()
     table = pa.concat_tables(tables).unify_dictionaries() if tables else empty
-    frame = table.to_pandas(types_mapper={pa.int32(): pd.Int32Dtype()}.get, self_destruct=True)
+    frame: pd.DataFrame = table.to_pandas(types_mapper={pa.int32(): pd.Int32Dtype()}.get, self_destruct=True)
     lengths = [len(t) for t in tables]
     constants = [name for name in CONSTANTS if name in columns or name in _ALWAYS]
     for name in constants:
