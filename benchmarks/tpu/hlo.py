@@ -4,8 +4,8 @@ import re
 
 _COMPUTATION = re.compile(r"^(ENTRY )?%?([\w.\-]+) \(.*\{$")
 _CYCLES = re.compile(r'"estimated_cycles":"(\d+)"')
-_WHILE = re.compile(r"while\(.*?body=%?([\w.\-]+)")
-_TRIPS = re.compile(r'"known_trip_count":\{"n":"(\d+)"')
+_WHILE = re.compile(r"while\(.*?condition=%?([\w.\-]+), body=%?([\w.\-]+)")
+_BOUND = re.compile(r"s32\[\]\S* constant\((\d+)\)")
 
 
 class Estimates:
@@ -28,10 +28,16 @@ class Estimates:
         total = 0
         for line in self._lines[name]:
             total += sum(map(int, _CYCLES.findall(line)))
-            if body := _WHILE.search(line):
-                trips = _TRIPS.search(line)
-                total += (int(trips[1]) if trips else 1) * self._cycles(body[1])
+            if loop := _WHILE.search(line):
+                total += self._trips(loop[1]) * self._cycles(loop[2])
         return total
+
+    def _trips(self, condition: str) -> int:
+        """JAX's loops count from 0 to a constant, the only one in the condition."""
+        bounds = _BOUND.findall("\n".join(self._lines[condition]))
+        if len(bounds) != 1:
+            raise ValueError(f"the trips of a loop are not known: its condition has {len(bounds)} constants")
+        return int(bounds[0])
 
     def _kernels(self, name: str) -> int:
         return sum(bool(_CYCLES.search(line)) for line in self._lines[name])

@@ -42,9 +42,13 @@ HLO = """
   %a = f32[2] fusion(%p), backend_config={"estimated_cycles":"10"}
   ROOT %b = f32[2] fusion(%a), backend_config={"estimated_cycles":"5"}
 }
+%cond.1 (p: (s32[], f32[2])) -> pred[] {
+  %n = s32[]{:T(128)} constant(7)
+  ROOT %lt = pred[] compare(%i, %n), direction=LT
+}
 ENTRY %main (p: f32[2]) -> f32[2] {
   %c = f32[2] copy(%p), backend_config={"estimated_cycles":"100"}
-  ROOT %w = f32[2] while(%c), condition=%cond.1, body=%body.1, backend_config={"known_trip_count":{"n":"7"}}
+  ROOT %w = f32[2] while(%c), condition=%cond.1, body=%body.1
 }
 """
 
