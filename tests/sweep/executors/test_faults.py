@@ -179,16 +179,16 @@ def test_a_finished_run_leaves_no_folder(folder):
 
 
 @pytest.mark.parametrize("listening", [False, True])
-def test_an_address_where_no_cluster_answers_is_refused_within_fifteen_seconds(folder, listening):
+def test_an_address_where_no_cluster_answers_is_refused_soon(folder, listening):
     with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
+        s.bind(("", 0))  # Ray replaces the loopback address by one of the machine
         if listening:
             s.listen()
         address = f"127.0.0.1:{s.getsockname()[1]}"
         start = time.monotonic()
         driver = sweep(folder, "nowhere", "--address", address)
         _, text = driver.communicate(timeout=60)
-    assert time.monotonic() - start < 30  # 15 s for the answer, the rest for imports on a busy machine
+    assert time.monotonic() - start < 40  # 20 s for the answer, the rest for imports on a busy machine
     assert driver.returncode == 2
     assert text.strip().splitlines()[-1].startswith(f"sweep: {address}: no cluster answers (")
     assert ".cc:" not in text
