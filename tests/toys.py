@@ -1,8 +1,35 @@
 """Parts that `test_registries.py` adds through the registries only."""
 
 import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
 
 from data.dataset import Dataset, Examples
+from model.engines import vmap
+from sweep.analysis.tables.table import Table
+
+# A toy engine: the functions of `model.engines.Engine`.
+init, evaluate, unsupported = vmap.init, vmap.evaluate, vmap.unsupported
+
+
+def train_epoch(variant, states, images, labels, epoch):
+    """Learn nothing."""
+    return states
+
+
+def make(data):
+    """A toy table: the number of runs."""
+    return pd.DataFrame([{"runs": sum(runs.n for runs in data.runs())}])
+
+
+TABLE = Table(make, None)
+
+
+def plot(data):
+    """A toy plot."""
+    figure = Figure()
+    figure.subplots().plot([runs.n for runs in data.runs()])
+    return figure
 
 
 def load(options, manual_dir=None):

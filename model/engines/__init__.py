@@ -78,6 +78,7 @@ class EngineInfo:
     description: str
     platforms: tuple[Platform, ...]  # where engine "auto" selects it
     width: Callable[[int], int]  # replicas per shard that fill a device with this many bytes of memory
+    module: str | None = None  # with the functions of `Engine`; None: the module of that name in this package
 
 
 CPU_WIDTH = 16  # replicas: one vector register of each, and short intervals between checkpoints
@@ -124,7 +125,7 @@ def load_engine(name: str) -> Engine:
     """
     if name not in ENGINES:
         raise ValueError(f"unknown engine {name!r}{nearest(name, ENGINES)}")
-    return cast(Engine, import_module(f"model.engines.{name}"))
+    return cast(Engine, import_module(ENGINES[name].module or f"model.engines.{name}"))
 
 
 def choose(name: str, variant: Variant, platform: str) -> tuple[str, str | None]:
