@@ -51,7 +51,7 @@ def curves(data: Selection, *, split: SplitName = "test") -> Figure:
         ax.plot(t["epoch"][positive], share_other * t["q50"][positive], color=look.colour, ls="--", lw=1)
         ax.set_yscale("log")
         ax.set_title(name)
-        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+        ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
         plain_log(ax.yaxis)
     lowest = min(100 / r.sizes[split] * float(rows_of(shown, r.cell)["q05"].min()) for r in runs)
     if lowest > 0:
@@ -96,7 +96,7 @@ def heatmap(data: Selection, *, split: SplitName = "test") -> Figure:
         _label_by_misses(ax, values[:, -1])
         ax.set_title(name)
         ax.grid(False)
-        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+        ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     for ax in axes[-2:]:
         ax.set_xlabel("epoch")
     for ax in axes[::2]:

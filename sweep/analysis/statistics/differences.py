@@ -10,6 +10,7 @@ from sweep.analysis.statistics.power import detectable_effect, detectable_effect
 from sweep.analysis.statistics.sample import ALPHA, BATCH, LEVEL, NAN, RESAMPLES, Sample, sd
 
 PERMUTATION_MAXIMUM = 20_000  # pairs above which the sign-flip test repeats the t test at great cost
+VALUES_AT_ONCE = 500_000  # resampled differences held in memory
 
 
 class Difference(NamedTuple):
@@ -72,7 +73,7 @@ def _sign_flip(d: Sample, rng: np.random.Generator) -> float:
         np.mean,
         permutation_type="samples",
         n_resamples=RESAMPLES,
-        batch=BATCH,
+        batch=max(1, min(BATCH, VALUES_AT_ONCE // len(d))),
         vectorized=True,
         rng=rng,
     )
