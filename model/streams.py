@@ -1,29 +1,57 @@
-"""Named random streams. Every draw is a pure function of (seed, stream, epoch, step).
+"""Random streams. Every draw is a pure function of (seed, stream, epoch, step).
 
-Nothing is carried from draw to draw, so a draw depends neither on neighbours in a shard nor on where a run
-was interrupted, and every engine can make the same one: threefry2x32 of the counters below.
+No generator state is carried from draw to draw, so a draw depends neither on the other replicas of a shard nor on
+where a run was interrupted, and every engine can compute the same draws: threefry2x32 of the counters below.
+
+By default all streams of a replica use the replica's seed. A variant can fix the seed of one stream for all
+replicas, which leaves the draws of the other streams unchanged.
 """
 
-from typing import Literal
+from typing import Literal, TypeVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from model.network import H2_OUTPUTS
+from model.variants import Variant
 
 Stream = Literal["init", "shift", "dropout"]
 _NUMBER: dict[Stream, int] = {"init": 0, "shift": 1, "dropout": 2}
+Seed = TypeVar("Seed", Array, np.ndarray)
 
 
-def stream_key(seed: Array, stream: Stream) -> Array:
-    """Key of one replica's stream. seed: [] uint32. The same in every variant: variants pair by seed."""
+def stream_seed(variant: Variant, stream: Stream, seed: Seed) -> Seed | np.ndarray:
+    """Seed of a stream: the variant's fixed one, else the replica's. seed: [...] uint32; the result has its shape."""
+    fixed = {"init": variant.init_seed, "shift": variant.shift_seed, "dropout": variant.dropout_seed}[stream]
+    return seed if fixed is None else np.full(np.shape(seed), fixed, np.uint32)
+
+
+def stream_key(seed: Array | np.ndarray, stream: Stream) -> Array:
+    """Key of a stream. seed: [] uint32, from `stream_seed`. Independent of the variant: variants pair by seed."""
     return jax.random.fold_in(jax.random.key(seed, impl="threefry2x32"), _NUMBER[stream])
 
 
-def epoch_key(seed: Array, stream: Stream, epoch: Array) -> Array:
-    """Key of one epoch (1, 2, …) of a stream; step keys are folded from it."""
+def epoch_key(seed: Array | np.ndarray, stream: Stream, epoch: Array) -> Array:
+    """Key of one epoch (1, 2, …) of a stream. The key of a step is folded from it."""
     return jax.random.fold_in(stream_key(seed, stream), epoch)
+
+
+def presentation_order(order_seed: int, epoch: int, n: int) -> np.ndarray:
+    """Order in which an epoch presents the training digits, the same for every replica and engine.
+
+    Args:
+      order_seed: 0 for the order of the data set; otherwise it selects a permutation for each epoch.
+      epoch: from 1.
+      n: training digits.
+
+    Returns:
+      [n] int64, a permutation. It sorts raw Philox words, whose values NumPy guarantees for all versions.
+    """
+    if order_seed == 0:
+        return np.arange(n)
+    return np.argsort(np.random.Philox(key=[order_seed, epoch]).random_raw(n), kind="stable")
 
 
 def draw_shift(key: Array, step: Array, largest: int) -> Array:
@@ -31,7 +59,7 @@ def draw_shift(key: Array, step: Array, largest: int) -> Array:
 
     Args:
       key: epoch key of the "shift" stream.
-      step: [] int32, the example's place in the epoch, from 0.
+      step: [] int32, the example's position in the epoch, from 0.
       largest: largest roll, pixels.
 
     Returns:
@@ -46,8 +74,8 @@ def draw_dropout_mask(key: Array, step: Array, rate: float) -> Array:
 
     Args:
       key: epoch key of the "dropout" stream.
-      step: [] int32, the example's place in the epoch, from 0.
-      rate: chance of being dropped, a multiple of 2⁻³² after rounding.
+      step: [] int32, the example's position in the epoch, from 0.
+      rate: probability of being dropped, rounded to a multiple of 2⁻³².
 
     Returns:
       [192] bool in (row, column, plane) order.
@@ -58,5 +86,5 @@ def draw_dropout_mask(key: Array, step: Array, rate: float) -> Array:
 
 
 def drop_threshold(rate: float) -> int:
-    """A unit is dropped when its 32 random bits are below this."""
+    """A unit is dropped if its 32 random bits are below this number."""
     return round(rate * 2**32)

@@ -10,7 +10,7 @@ from jax import Array
 
 from model.network import Network, Params, outputs
 from model.objective import loss, predictions
-from model.streams import draw_dropout_mask, draw_shift, epoch_key, stream_key
+from model.streams import draw_dropout_mask, draw_shift, epoch_key, stream_key, stream_seed
 from model.variants import Variant
 
 
@@ -84,7 +84,10 @@ def bias_corrections(done: int, n: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def init(variant: Variant, seed: Array) -> ReplicaState:
-    """A fresh replica. seed: [] uint32. One seed has the same initial weights in all variants of a recipe."""
+    """An untrained replica. seed: [] uint32, from `stream_seed`.
+
+    A seed has the same initial weights in all variants of a recipe.
+    """
     params = Network(variant).init(stream_key(seed, "init"), jnp.zeros((16, 16)))["params"]
     return ReplicaState(seed, params, optimizer(variant).init(params))
 
@@ -151,8 +154,8 @@ def train_epoch(
     The order is constant, as in LeCun et al. (1989). Plain gradient steps replace the paper's diagonal
     second-order method, as in both reproductions.
     """
-    shift_key = epoch_key(state.seed, "shift", epoch)
-    dropout_key = epoch_key(state.seed, "dropout", epoch)
+    shift_key = epoch_key(stream_seed(variant, "shift", state.seed), "shift", epoch)
+    dropout_key = epoch_key(stream_seed(variant, "dropout", state.seed), "dropout", epoch)
 
     def step(state: ReplicaState, example: tuple[Array, Array, Array, Array]) -> tuple[ReplicaState, None]:
         number, image, label, rate = example

@@ -54,6 +54,10 @@ class Variant:
     dropout: float  # chance that an output of H2 is dropped
     init: Init  # distribution of the initial weights
     output_bias: float  # initial biases of the ten outputs
+    init_seed: int | None = None  # seed of the initial weights for all replicas; None: each replica's own
+    shift_seed: int | None = None  # the same for the shifts
+    dropout_seed: int | None = None  # the same for the dropped units
+    order_seed: int = 0  # presentation order: 0 is the file's, k > 0 a permutation for each (k, epoch)
 
     def __post_init__(self) -> None:
         cls: Any = type(self)
@@ -110,6 +114,10 @@ _RANGES: tuple[tuple[str, float, float], ...] = (
     ("shift", 0, 8),
     ("dropout", 0.0, 0.99),
     ("output_bias", -1e6, 1e6),
+    ("init_seed", 0, 2**32 - 1),
+    ("shift_seed", 0, 2**32 - 1),
+    ("dropout_seed", 0, 2**32 - 1),
+    ("order_seed", 0, 2**32 - 1),
 )
 
 

@@ -1,6 +1,7 @@
 """Initial replicas, shared by all engines: a seed starts from the same bits in each of them."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache, partial
 
 import jax
@@ -9,6 +10,7 @@ import numpy as np
 
 from model import training
 from model.engines.blocks import in_blocks
+from model.streams import stream_seed
 from model.training import ReplicaState
 from model.variants import Variant
 
@@ -23,7 +25,11 @@ def init(variant: Variant, seeds: np.ndarray) -> ReplicaState:
     Returns:
       States with leaves [R, …].
     """
-    return in_blocks(_init_program(variant), jnp.asarray(seeds, jnp.uint32))
+    seeds = np.asarray(seeds, np.uint32)
+    # The seeds are an argument of one program, fixed or not: a constant would be folded with other roundings.
+    program = _init_program(replace(variant, init_seed=None))
+    drawn = in_blocks(program, jnp.asarray(stream_seed(variant, "init", seeds)))
+    return drawn._replace(seed=jnp.asarray(seeds))
 
 
 @cache

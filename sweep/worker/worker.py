@@ -17,6 +17,7 @@ import pandas  # noqa: F401  # pyarrow loads it at the first table, in the middl
 
 from data.dataset import Dataset
 from model.engines import Engine, choose, load_engine
+from model.streams import presentation_order
 from model.training import Evaluation, ReplicaState, learning_rates
 from sweep.messages import Finished, Progress, Started
 from sweep.provenance import code_id
@@ -66,7 +67,9 @@ def run_shard(
     while epoch < variant.epochs:
         epoch += 1
         epoch_start = time.monotonic()
-        states = runner.train_epoch(variant, states, dataset.train.images, dataset.train.labels, epoch)
+        order = presentation_order(variant.order_seed, epoch, len(dataset.train))
+        images, labels = dataset.train.images[order], dataset.train.labels[order]
+        states = runner.train_epoch(variant, states, images, labels, epoch)
         measured, test = _measure(runner, shard, states, dataset, rows[-1] if rows else None)
         rows.append(measured)
         content = None

@@ -262,6 +262,26 @@ def test_draws_are_those_of_streams_bit_for_bit(
             )
 
 
+@pytest.mark.parametrize("engine", ENGINE_NAMES)
+def test_a_fixed_stream_leaves_the_bits_of_the_others(engine: str, digits: Any) -> None:
+    """A replica whose own seed is the fixed one trains as without; with all streams fixed, replicas are equal."""
+    e, v, (images, labels) = load_engine(engine), variant("dropout"), (digits[0][:20], digits[1][:20])
+    seeds = np.array([5, 9], np.uint32)
+
+    def trained(**fixed: int) -> list[np.ndarray]:
+        changed = replace(v, **fixed)
+        after = e.train_epoch(changed, e.init(changed, seeds), images, labels, 2)
+        return [np.asarray(leaf) for leaf in jax.tree.leaves(after.params)]
+
+    plain = trained()
+    for stream in ("init_seed", "shift_seed", "dropout_seed"):
+        for a, b in zip(trained(**{stream: 5}), plain, strict=True):
+            np.testing.assert_array_equal(a[0], b[0])
+        assert any((a[1] != b[1]).any() for a, b in zip(trained(**{stream: 5}), plain, strict=True))
+    for leaf in trained(init_seed=5, shift_seed=5, dropout_seed=5):
+        np.testing.assert_array_equal(leaf[0], leaf[1])
+
+
 # --- a replica on its own ------------------------------------------------------------------------------------
 
 

@@ -8,7 +8,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from model.streams import draw_dropout_mask, draw_shift, drop_threshold, epoch_key, stream_key
+from model.streams import (
+    draw_dropout_mask,
+    draw_shift,
+    drop_threshold,
+    epoch_key,
+    presentation_order,
+    stream_key,
+    stream_seed,
+)
+from model.variants import variant
 
 seeds = st.integers(0, 2**32 - 1).map(np.uint32)
 
@@ -83,3 +92,39 @@ def test_units_are_dropped_at_the_rate_asked_for(rate: float) -> None:
 def test_nothing_is_dropped_at_rate_zero() -> None:
     assert drop_threshold(0.0) == 0
     assert draw_dropout_mask(epoch_key(np.uint32(6), "dropout", 1), 0, 0.0).all()
+
+
+# --- fixed streams and presentation orders ----------------------------------------------------------------
+
+FIXED = {"init": "init_seed", "shift": "shift_seed", "dropout": "dropout_seed"}
+
+
+@given(st.sampled_from(sorted(FIXED)), st.integers(0, 2**32 - 1), st.lists(seeds, min_size=1, max_size=5))
+def test_a_fixed_stream_has_one_seed_and_the_others_keep_theirs(stream: str, fixed: int, own: list) -> None:
+    v = variant("dropout", **{FIXED[stream]: fixed})
+    for other in FIXED:
+        expected = [fixed] * len(own) if other == stream else own
+        assert stream_seed(v, other, np.array(own, np.uint32)).tolist() == list(map(int, expected))
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 100), st.integers(1, 300))
+def test_an_order_presents_every_digit_once(order_seed: int, epoch: int, n: int) -> None:
+    order = presentation_order(order_seed, epoch, n)
+    assert sorted(order.tolist()) == list(range(n))
+    if order_seed == 0:
+        assert order.tolist() == list(range(n))
+
+
+def test_orders_never_change() -> None:
+    """Golden: stored results depend on them."""
+    assert presentation_order(1, 1, 10).tolist() == [0, 6, 5, 3, 4, 9, 7, 8, 2, 1]
+    assert presentation_order(1, 2, 10).tolist() == [4, 2, 0, 6, 1, 5, 9, 8, 7, 3]
+    assert presentation_order(2, 1, 10).tolist() == [2, 7, 0, 9, 8, 1, 5, 6, 3, 4]
+
+
+@pytest.mark.parametrize("position", [0, 1, 99])
+def test_each_digit_is_as_likely_in_each_position(position: int) -> None:
+    digits = [
+        presentation_order(seed, epoch, 100)[position] for seed in range(1, 51) for epoch in range(1, 41)
+    ]
+    assert stats.chisquare(np.bincount(digits, minlength=100)).pvalue > 1e-4

@@ -19,7 +19,7 @@ from model import training
 from model.engines.initial import init
 from model.engines.lanes import library
 from model.network import Params
-from model.streams import Stream, drop_threshold, epoch_key
+from model.streams import Stream, drop_threshold, epoch_key, stream_seed
 from model.training import Evaluation, ReplicaState
 from model.variants import Variant
 
@@ -70,8 +70,8 @@ def train_epoch(
         parameters=parameters,
         means=means,
         squares=squares,
-        shift_keys=_epoch_keys(states.seed, "shift", epoch) if variant.shift else None,
-        dropout_keys=_epoch_keys(states.seed, "dropout", epoch) if variant.dropout else None,
+        shift_keys=_epoch_keys(variant, states.seed, "shift", epoch) if variant.shift else None,
+        dropout_keys=_epoch_keys(variant, states.seed, "dropout", epoch) if variant.dropout else None,
         count=count,
     )
     _call("train", byref(_hyperparams(variant)), byref(examples), byref(replicas), threads())
@@ -108,7 +108,7 @@ def evaluate(variant: Variant, params: Params, images: np.ndarray, labels: np.nd
 
 def draws(variant: Variant, seeds: np.ndarray, epoch: int, step: int) -> tuple[np.ndarray, np.ndarray]:
     """Random draws of an update, for tests: shifts [R, 2] int32, dropout mask of H2 [R, 192] bool (True: kept)."""
-    shift_keys, dropout_keys = (_epoch_keys(seeds, name, epoch) for name in ("shift", "dropout"))
+    shift_keys, dropout_keys = (_epoch_keys(variant, seeds, name, epoch) for name in ("shift", "dropout"))
     shifts, dropout_mask = np.empty((len(seeds), 2), np.int32), np.empty((len(seeds), 192), np.uint8)
     replicas = library.Replicas(shift_keys=shift_keys, dropout_keys=dropout_keys, count=len(seeds))
     _call(
@@ -204,7 +204,8 @@ def _tree(rows: np.ndarray, template: Params) -> Params:
     return tree
 
 
-def _epoch_keys(seeds: Any, stream: Stream, epoch: int) -> np.ndarray:
+def _epoch_keys(variant: Variant, seeds: Any, stream: Stream, epoch: int) -> np.ndarray:
     """Key of one epoch of a stream for each replica: [R, 2] uint32."""
-    keys = jax.vmap(lambda seed: epoch_key(seed, stream, jnp.int32(epoch)))(jnp.asarray(seeds, jnp.uint32))
+    own = stream_seed(variant, stream, np.asarray(seeds, np.uint32))
+    keys = jax.vmap(lambda seed: epoch_key(seed, stream, jnp.int32(epoch)))(own)
     return np.asarray(jax.random.key_data(keys))

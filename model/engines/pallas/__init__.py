@@ -22,7 +22,7 @@ from model.engines.pallas.kernels import CHUNK
 from model.engines.pallas.program import Program
 from model.engines.pallas.tiles import PIXELS, SMALL_TILE, TILE, Tile
 from model.network import Params
-from model.streams import Stream, epoch_key
+from model.streams import Stream, epoch_key, stream_seed
 from model.training import Evaluation, ReplicaState
 from model.variants import Variant
 
@@ -63,7 +63,7 @@ def train_epoch(
     after = _train_program(Program.training(variant))(
         *_examples(images, labels),
         _hyperparams(variant, epoch, done, n),
-        _keys(jnp.asarray(states.seed), jnp.int32(epoch), _tile()),
+        _keys(_stream_seeds(variant, states.seed), jnp.int32(epoch), _tile()),
         packed,
     )
     params, *moments = (_unpack_params(tiles, count) for tiles in after)
@@ -130,6 +130,14 @@ def _hyperparams(variant: Variant, epoch: int, done: int, n: int) -> np.ndarray:
     return result
 
 
+DRAWN: tuple[Stream, Stream] = ("shift", "dropout")
+
+
+def _stream_seeds(variant: Variant, seeds: Array) -> np.ndarray:
+    """[2, R] uint32: each replica's seeds of "shift" and "dropout"."""
+    return np.stack([stream_seed(variant, stream, np.asarray(seeds)) for stream in DRAWN])
+
+
 @partial(jax.jit, static_argnums=2)
 def _keys(seeds: Array, epoch: Array, tile: Tile) -> Array:
     """[blocks, 4, sublanes, lanes] uint32: each replica's epoch keys of "shift" and "dropout"."""
@@ -137,7 +145,7 @@ def _keys(seeds: Array, epoch: Array, tile: Tile) -> Array:
     def words(seed: Array, stream: Stream) -> Array:
         return jax.random.key_data(epoch_key(seed, stream, epoch))
 
-    keys = [jax.vmap(partial(words, stream=stream))(seeds) for stream in ("shift", "dropout")]
+    keys = [jax.vmap(partial(words, stream=stream))(own) for stream, own in zip(DRAWN, seeds, strict=True)]
     return layout.pack_shared(jnp.concatenate(keys, axis=1), tile)
 
 
