@@ -83,11 +83,12 @@ class EngineInfo:
 
 CPU_WIDTH = 16  # replicas: one vector register of each, and short intervals between checkpoints
 PALLAS_WIDTH = 512  # replicas: one register of a TPU's vector unit holds two numbers of each
-_REPLICA_BYTES = 16 * 2**20  # accelerator memory per replica in `vmap`: state, outputs, temporaries
+WIDEST_BLOCK = 2048  # replicas: wider is no faster per replica, and a block is padded to its width
+_REPLICA_BYTES = 4 * 2**20  # accelerator memory per replica in `vmap`, ten times what its programs need
 
 
 def block_width(memory: int) -> int:
-    """Replicas that `vmap` trains at once on an accelerator: a power of two that fills at most half its memory.
+    """Replicas that `vmap` trains at once on an accelerator: a power of two, in at most half its memory.
 
     It depends on nothing else, so that a replica's bits do not depend on the other replicas.
 
@@ -95,7 +96,7 @@ def block_width(memory: int) -> int:
       memory: bytes; 0 if unknown, which gives the smallest width.
     """
     fitting = memory // (2 * _REPLICA_BYTES)
-    return max(CPU_WIDTH, 1 << max(0, fitting.bit_length() - 1))
+    return min(max(CPU_WIDTH, 1 << max(0, fitting.bit_length() - 1)), WIDEST_BLOCK)
 
 
 # In order of preference: "auto" selects the first engine that lists the platform and supports the variant.

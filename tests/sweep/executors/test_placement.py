@@ -6,7 +6,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.engines import CPU_WIDTH, block_width
+from model.engines import CPU_WIDTH, WIDEST_BLOCK, block_width
 from model.variants import variant
 from sweep.executors.placement import Fleet, Node, capacity_to_come, join, joined, split_tail
 from sweep.spec.plan import plan
@@ -66,7 +66,7 @@ def test_width_is_what_the_engine_of_the_device_prefers():
 @given(st.integers(0, 2**40))
 def test_a_block_is_a_power_of_two_and_never_narrower_than_on_a_cpu(memory):
     width = block_width(memory)
-    assert width >= 16
+    assert 16 <= width <= WIDEST_BLOCK
     assert width & (width - 1) == 0
 
 
