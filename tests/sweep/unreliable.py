@@ -1,57 +1,100 @@
-"""A TCP proxy that drops and delays connections at random, derived from a seed."""
+"""A TCP proxy that drops and delays connections as a bad network does, from a seed."""
 
+import multiprocessing
 import random
 import socket
 import struct
 import threading
 import time
 from contextlib import suppress
+from typing import Any
 
 
 class Proxy:
-    """Listens on a local port and forwards to another one.
+    """Listens on a port of the loopback interface and forwards to another, in a process of its own.
+
+    A process, because some clients wait for an answer while they hold the interpreter lock.
 
     Attributes:
-      drop: probability that a chunk is the last of its connection.
-      reset: whether a drop resets the connection, as TLS would notice it; else it ends in mid-message.
-      delay: maximum delay of a chunk in seconds.
-      dropped: number of dropped connections.
+      port: where it listens.
+      drop: chance that a piece of data is the last of its connection.
+      delay: longest wait before a piece is forwarded, in seconds.
+      dropped: connections dropped so far.
     """
 
     def __init__(self, target: int, seed: int = 0, reset: bool = False) -> None:
-        self.reset = reset
-        self.target, self.drop, self.delay, self.dropped = target, 0.0, 0.0, 0
-        self._random = random.Random(seed)
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
+        """reset: a drop resets the connection, as TLS would notice it; else it ends in mid-message."""
+        context = multiprocessing.get_context("spawn")
+        self._drop, self._delay = context.Value("d", 0.0), context.Value("d", 0.0)
+        self._dropped = context.Value("i", 0)
+        ours, theirs = context.Pipe()
+        self._process = context.Process(
+            target=_Forwarder,
+            args=(target, seed, reset, self._drop, self._delay, self._dropped, theirs),
+            daemon=True,
+        )
+        self._process.start()
+        self.port: int = ours.recv()
+
+    @property
+    def drop(self) -> float:
+        return self._drop.value
+
+    @drop.setter
+    def drop(self, chance: float) -> None:
+        self._drop.value = chance
+
+    @property
+    def delay(self) -> float:
+        return self._delay.value
+
+    @delay.setter
+    def delay(self, seconds: float) -> None:
+        self._delay.value = seconds
+
+    @property
+    def dropped(self) -> int:
+        return self._dropped.value
 
     def close(self) -> None:
-        self._listener.close()
+        self._process.kill()
+        self._process.join()
 
-    def _accept(self) -> None:
-        with suppress(OSError):
-            while True:
-                near, _ = self._listener.accept()
-                far = socket.create_connection(("127.0.0.1", self.target))
-                cut = threading.Event()
-                for source, sink in ((near, far), (far, near)):
-                    threading.Thread(target=self._forward, args=(source, sink, cut), daemon=True).start()
+
+class _Forwarder:
+    def __init__(
+        self, target: int, seed: int, reset: bool, drop: Any, delay: Any, dropped: Any, port: Any
+    ) -> None:
+        self._drop, self._delay, self._dropped, self._reset = drop, delay, dropped, reset
+        self._chance = random.Random(seed)
+        listener = socket.create_server(("127.0.0.1", 0))
+        port.send(listener.getsockname()[1])
+        while True:
+            near, _ = listener.accept()
+            try:
+                far = socket.create_connection(("127.0.0.1", target))
+            except OSError:
+                near.close()
+                continue
+            cut = threading.Event()
+            for source, sink in ((near, far), (far, near)):
+                threading.Thread(target=self._forward, args=(source, sink, cut), daemon=True).start()
 
     def _forward(self, source: socket.socket, sink: socket.socket, cut: threading.Event) -> None:
         with suppress(OSError):
-            while chunk := source.recv(65536):
-                time.sleep(self._random.uniform(0, self.delay))
-                if self._random.random() < self.drop:
-                    self.dropped += 1
-                    sink.sendall(chunk[: self._random.randint(0, len(chunk))])
-                    if self.reset:
+            while piece := source.recv(65536):
+                time.sleep(self._chance.uniform(0, self._delay.value))
+                if self._chance.random() < self._drop.value:
+                    with self._dropped.get_lock():
+                        self._dropped.value += 1
+                    sink.sendall(piece[: self._chance.randint(0, len(piece))])
+                    if self._reset:
                         cut.set()
                     break
-                sink.sendall(chunk)
+                sink.sendall(piece)
         for end in (source, sink):
             with suppress(OSError):
-                if cut.is_set():  # reading ends here, which ends the other thread; closing resets
+                if cut.is_set():  # ends the other thread's read; closing then resets the connection
                     end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                     end.shutdown(socket.SHUT_RD)
                 else:

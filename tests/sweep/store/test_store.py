@@ -138,7 +138,7 @@ def test_a_folder_of_other_things_is_refused(tmp_path):
         Store(str(tmp_path / "thesis.tex"))
 
 
-def test_a_second_driver_is_refused_and_told_who_is_there(copy):
+def test_a_second_driver_is_refused_with_the_name_of_the_first(copy):
     store = Store(str(copy))
     with lease.hold(store):
         assert lease.holder(store)["pid"] == os.getpid()
