@@ -107,6 +107,10 @@ ENGINES: dict[str, EngineInfo] = {
 }
 
 
+class EngineUnavailable(ValueError):
+    """An engine does not exist, or does not support a variant on this machine. The message is one line."""
+
+
 def preferred_width(platform: Platform, memory: int) -> int:
     """Replicas per shard that fill a device under engine "auto".
 
@@ -122,10 +126,10 @@ def load_engine(name: str) -> Engine:
     """Import an engine.
 
     Raises:
-      ValueError: unknown name; the message suggests the nearest one.
+      EngineUnavailable: unknown name; the message suggests the nearest one.
     """
     if name not in ENGINES:
-        raise ValueError(f"unknown engine {name!r}{nearest(name, ENGINES)}")
+        raise EngineUnavailable(f"unknown engine {name!r}{nearest(name, ENGINES)}")
     return cast(Engine, import_module(ENGINES[name].module or f"model.engines.{name}"))
 
 
@@ -141,11 +145,11 @@ def choose(name: str, variant: Variant, platform: str) -> tuple[str, str | None]
       The engine's name, and with "auto" one line on why a faster engine was not selected, if so.
 
     Raises:
-      ValueError: unknown name, or the named engine does not support the variant on this machine.
+      EngineUnavailable: unknown name, or the named engine does not support the variant on this machine.
     """
     if name != "auto":
         if reason := load_engine(name).unsupported(variant):
-            raise ValueError(f"engine {name!r} cannot train {variant.name} here: {reason}")
+            raise EngineUnavailable(f"engine {name!r} cannot train {variant.name} here: {reason}")
         return name, None
     skipped = None
     for candidate, engine in ENGINES.items():
@@ -155,4 +159,4 @@ def choose(name: str, variant: Variant, platform: str) -> tuple[str, str | None]
         if reason is None:
             return candidate, skipped and f"{skipped}; using {candidate!r}"
         skipped = skipped or f"engine {candidate!r} is not available: {reason}"
-    raise ValueError(f"no engine trains {variant.name} on {platform}: {skipped}")
+    raise EngineUnavailable(f"no engine trains {variant.name} on {platform}: {skipped}")

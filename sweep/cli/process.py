@@ -34,6 +34,7 @@ def exit_code(command: Callable[[], Any]) -> int:
     Programming errors are not caught.
     """
     from data import DataUnavailable
+    from model.engines import EngineUnavailable
 
     _transliterate_output()
     try:
@@ -51,7 +52,7 @@ def exit_code(command: Callable[[], Any]) -> int:
         _discard_output()
         say(f"sweep: {printable(_system_error(error))}")
         return WRONG_REQUEST
-    except (SpecError, StoreError, DataUnavailable) as error:
+    except (SpecError, StoreError, DataUnavailable, EngineUnavailable) as error:
         say(f"sweep: {printable(str(error))}")
         return WRONG_REQUEST
     return code

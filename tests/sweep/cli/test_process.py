@@ -92,3 +92,23 @@ def test_exit_codes(capsys):
     ]
     with pytest.raises(ZeroDivisionError):
         exit_code(lambda: 1 // 0)
+
+
+def test_an_engine_that_this_machine_lacks(tmp_path):
+    root = str(tmp_path / "results")
+    options = (
+        "--seeds",
+        "0:1",
+        "--epochs",
+        "1",
+        "--engine",
+        "pallas",
+        "--executor",
+        "inline",
+        "--root",
+        root,
+    )
+    ended = command("run", "--variants", "base", *options)
+    assert ended.returncode == 2
+    assert ended.stderr.splitlines()[-1].startswith("sweep: engine 'pallas' cannot train base")
+    assert "Traceback" not in ended.stderr
