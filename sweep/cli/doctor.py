@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from sweep.cli.options import RootOption
+from sweep.text import counted
 
 
 def doctor(
@@ -35,13 +36,15 @@ def doctor(
     damaged = sum(finding.severity == "damaged" for finding in findings)
     unverified = sum(finding.severity == "unverified" for finding in findings)
     if repair and damaged:
-        print(f"{damaged} files quarantined; `sweep resume --root {root}` trains their seeds again")
+        print(
+            f"{counted(damaged, 'file')} quarantined; `sweep resume --root {root}` trains their seeds again"
+        )
     elif damaged:
         print(
-            f"{damaged} damaged files; `sweep doctor --repair --root {root}` quarantines them, deleting nothing"
+            f"{counted(damaged, 'damaged file')}; `sweep doctor --repair --root {root}` moves them to quarantine"
         )
     if unverified:
-        print(f"{unverified} files could not be verified")
+        print(f"{counted(unverified, 'file')} could not be verified")
     if not damaged and not unverified:
-        print(f"{len(store.files):,} finished shards, all intact")
+        print(f"{counted(len(store.files), 'finished shard')}, no damage found")
     raise SystemExit(1 if unverified or (damaged and not repair) else 0)

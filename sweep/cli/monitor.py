@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from sweep.cli.options import JobsOption, RootOption
 from sweep.cli.output import print_table
 from sweep.errors import printable
+from sweep.text import counted
 
 if TYPE_CHECKING:
     from sweep.store.status import InProgress
@@ -49,7 +50,7 @@ def partly_trained(found: "InProgress") -> str:
     """What a resume would continue, in one line; "" if nothing."""
     if not found.runs:
         return ""
-    return f"{found.runs:,} runs in progress, {found.share:.0%} done; a resume keeps them"
+    return f"{counted(found.runs, 'run')} in progress, {found.share:.0%} done; a resume keeps them"
 
 
 def top(root: RootOption = "results", address: JobsOption = None) -> None:
@@ -76,5 +77,5 @@ def top(root: RootOption = "results", address: JobsOption = None) -> None:
         for row in rows
     ]
     total = sum(row["rate"] for row in rows)
-    caption = f"{len(rows)} shards in progress, {total:.1f} replica-epochs/s, {age:.0f} s ago"
+    caption = f"{counted(len(rows), 'shard')} in progress, {total:.1f} replica-epochs/s, {age:.0f} s ago"
     print_table(head, cells, wrapped=("shard", "host", "device"), caption=caption)

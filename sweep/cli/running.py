@@ -27,6 +27,7 @@ from sweep.cli.options import (
     WorkersOption,
     hyper_parameters,
 )
+from sweep.text import counted
 
 if TYPE_CHECKING:
     from sweep.spec.spec import SweepSpec
@@ -133,6 +134,7 @@ def _print_plan(spec: "SweepSpec", store: "Store") -> None:
         done = stored.get((variant.digest, digests.get(options.key, "")), SeedRanges())
         missing = spec.seed_ranges - done
         left, total = left + len(missing), total + len(spec.seed_ranges)
-        epochs = "1 epoch" if variant.epochs == 1 else f"{variant.epochs} epochs"
-        print(f"{variant.name} on {dataset_label(options)}: seeds {spec.seeds}, {epochs}")
-    print(f"{left:,} of {total:,} runs would be trained in {store.root}; nothing was written")
+        print(
+            f"{variant.name} on {dataset_label(options)}: seeds {spec.seeds}, {counted(variant.epochs, 'epoch')}"
+        )
+    print(f"{left:,} of {counted(total, 'run')} would be trained in {store.root}; nothing was written")

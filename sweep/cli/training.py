@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from sweep.cli.monitor import partly_trained
 from sweep.cli.process import FAILED, INTERRUPTED, say
+from sweep.text import counted
 
 if TYPE_CHECKING:
     from sweep.settings import Settings
@@ -46,7 +47,9 @@ def train(specs: "Sequence[SweepSpec]", store: "Store", settings: "Settings", re
                     outcome = run(spec, store, settings, EventLog(store, display))
                 if outcome.finished:
                     seconds = time.monotonic() - began
-                    say(f"{outcome.runs_trained:,} runs trained in {seconds:.0f} s, stored in {store.root}")
+                    say(
+                        f"{counted(outcome.runs_trained, 'run')} trained in {seconds:.0f} s, stored in {store.root}"
+                    )
                 for shard in outcome.failed:
                     say(f"failed: {shard.title}; `sweep status --root {store.root}` shows the reason")
                 failed = failed or bool(outcome.failed)

@@ -14,6 +14,7 @@ from model.variants import Variant
 from sweep.driver.cost import Costs
 from sweep.messages import Failed, Finished, Message, Observer, Progress, Repartitioned, Retried, Started
 from sweep.spec.shard import Shard
+from sweep.text import counted
 
 PLAIN_SECONDS = 10.0
 
@@ -70,11 +71,11 @@ class Display(Observer):
             state.runs += len(shard.seeds)
             state.work += shard.epochs_of_work
         runs = sum(len(s.seeds) for s in shards)
-        found = f", {stored:,} are already stored" if stored else ""
+        found = f", {stored:,} already stored" if stored else ""
         if shards:
-            self._say(f"{runs:,} runs to train in {len(shards):,} shards{found}")
+            self._say(f"{counted(runs, 'run')} to train in {counted(len(shards), 'shard')}{found}")
         else:
-            self._say(f"nothing to train: all {stored:,} runs are already stored")
+            self._say(f"nothing to train: {counted(stored, 'run')} already stored")
 
     def message(self, shard: Shard, message: Message) -> None:
         """See `Observer`."""

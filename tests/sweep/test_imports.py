@@ -18,6 +18,7 @@ PROJECT = {
     "sweep.errors": set(),
     "sweep.network": {"sweep.errors"},
     "sweep.settings": set(),
+    "sweep.text": set(),
     "sweep.provenance": {"sweep.settings"},
     "sweep.spec": {"data", "model", "sweep.errors"},
     "sweep.store": {"data", "model", "sweep.errors", "sweep.spec"},
@@ -32,7 +33,7 @@ PROJECT = {
     },
     "sweep.driver": {
         "data", "model", "sweep.errors", "sweep.executors", "sweep.messages", "sweep.settings", "sweep.spec",
-        "sweep.store",
+        "sweep.store", "sweep.text",
     },
     "sweep.analysis": {"data", "model", "sweep.errors", "sweep.spec", "sweep.store"},
     "sweep.replay": {"data", "model"},

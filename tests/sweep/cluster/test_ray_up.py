@@ -107,12 +107,12 @@ def test_stopped_and_resubmitted_sweep_gives_the_rows_of_a_local_run(cluster, tm
 
     second = sweep(*submit, "--follow", environment=environment)
     assert second.startswith(f"{first}~2")
-    assert f"{4 * done:,} are there already" in second
+    assert f"{4 * done:,} already stored" in second
     listed = sweep("jobs", environment=environment)
     assert "STOPPED" in listed
     assert "SUCCEEDED" in listed
     third = sweep(*submit, "--follow", environment=environment)
-    assert "nothing to train: all 32 runs are there already" in third
+    assert "nothing to train: 32 runs already stored" in third
 
     assert "8 finished shards" in sweep(
         "fetch", str(file), "--to", str(tmp_path / "fetched"), environment=environment

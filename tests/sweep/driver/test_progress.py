@@ -30,7 +30,7 @@ def test_what_happens_before_training_is_printed():
     _, text = display_of([Shard(BASE, range(4))])
     assert text.getvalue().splitlines() == [
         "starting Ray",
-        "4 runs to train in 1 shards, 3 are already stored",
+        "4 runs to train in 1 shard, 3 already stored",
     ]
 
 

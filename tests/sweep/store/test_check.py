@@ -87,7 +87,7 @@ def test_a_root_of_version_1_is_read_and_intact(root):
     assert SCHEMA_VERSION == 1, "keep a fixture of the new version too"
     assert examine(Store(str(root))) == []
     assert len(rows(root)) == 2 * 4 * 3
-    assert doctor(root).output == "4 finished shards, all intact\n"
+    assert doctor(root).output == "4 finished shards, no damage found\n"
 
 
 @pytest.mark.parametrize("name", DAMAGE)
