@@ -164,6 +164,22 @@ def test_an_adamw_step_follows_from_its_moments(name: str, recipe: str, kernel: 
         assert_close(q, p - rate * (direction + v.weight_decay * p), 1e-6)
 
 
+@needs_lanes
+def test_weight_decay_is_not_lost_to_rounding(kernel: str, digits: Any) -> None:
+    """A step's decay, 3e-8 of a weight, is below the resolution of float32, so it must be added to the step first."""
+    v, (images, labels) = variant("adamw"), digits
+    before = fresh(v, [3, 4, 5])
+    ours, reference = (
+        e.train_epoch(p, before, images[:200], labels[:200], 2).params
+        for e, p in ((lanes, v), (vmap, same_program(v)))
+    )
+    for name in ("Conv_0", "Conv_1", "Conv_2", "Conv_3", "Dense_0", "Dense_1"):
+        a, b = (np.ravel(np.asarray(params[name]["kernel"], np.float64)) for params in (ours, reference))
+        assert (
+            abs((a - b) @ b / (b @ b)) <= 1e-7
+        )  # 200 lost decays change the length by 6e-6, rounding by 2e-9
+
+
 overrides = st.fixed_dictionaries(
     {
         "activation": st.sampled_from(["tanh", "relu"]),

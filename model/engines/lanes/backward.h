@@ -12,9 +12,9 @@ LAYER void backward4(Block& b, const Optimizer& optimizer) {
     Vec sum = {};
     for (int k = 0; k < OUTPUTS; k++) sum += b.delta4[k] * b.parameters[slot::w4(i, k)];
     Vec gradient[OUTPUTS];
-    for (int k = 0; k < OUTPUTS; k++) gradient[k] = b.delta4[k] * b.h3[i];
+    for (int k = 0; k < OUTPUTS; k++) gradient[k] = b.delta4[k] * b.h3[0][i];
     optimizer(slot::w4(i, 0), gradient);
-    b.delta3[i] = Activation::backward(sum, b.h3[i]);
+    b.delta3[i] = Activation::backward(sum, b.h3[0][i]);
   }
   optimizer(slot::b4(0), b.delta4);
 }
@@ -27,7 +27,7 @@ LAYER void backward3(Block& b, Vec delta2[UNITS2], const Optimizer& optimizer) {
     Vec delta[TILE3];
     for (int k = 0; k < TILE3; k++) delta[k] = b.delta3[unit + k];
     for (int i = 0; i < UNITS2; i++) {
-      Vec sum = delta2[i], input = b.h2[i], gradient[TILE3];
+      Vec sum = delta2[i], input = b.h2[0][i], gradient[TILE3];
       for (int k = 0; k < TILE3; k++) sum += delta[k] * b.parameters[slot::w3(i, unit + k)];
       for (int k = 0; k < TILE3; k++) gradient[k] = delta[k] * input;
       optimizer(slot::w3(i, unit), gradient);
@@ -49,10 +49,10 @@ LAYER void backward_units2(Block& b, const Vec delta_output[UNITS2], const Hyper
         Vec delta;
         if (hyperparams.drop_threshold) {
           delta = b.dropout_mask[i] ? Activation::backward(delta_output[i] / hyperparams.keep_probability,
-                                                           b.h2[i] * hyperparams.keep_probability)
+                                                           b.h2[0][i] * hyperparams.keep_probability)
                                     : Vec{};
         } else {
-          delta = Activation::backward(delta_output[i], b.h2[i]);
+          delta = Activation::backward(delta_output[i], b.h2[0][i]);
         }
         b.delta2[row][1 + column][plane] = delta;
       }

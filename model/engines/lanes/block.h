@@ -12,7 +12,10 @@ namespace lanes::LEVEL {
 constexpr int ROW = 4;  // positions in a tile
 constexpr int TILE2 = REGISTERS >= 32 ? 4 : 2;
 constexpr int TILE3 = 10;
-static_assert(GROUP_PLANES % TILE2 == 0 && UNITS3 % TILE3 == 0, "tiles divide the layers");
+constexpr int TILE1 = REGISTERS >= 32 ? 4 : 2;              // planes of H1 in a tile of its forward pass
+constexpr int KERNEL_ROWS2 = REGISTERS >= 32 ? 1 : KERNEL;  // kernel rows in a pass of H2's forward pass over its rows
+constexpr int BATCH = REGISTERS >= 32 ? 4 : 2;              // examples that evaluation passes to H3 together
+static_assert(PLANES1 % TILE1 == 0 && GROUP_PLANES % TILE2 == 0 && UNITS3 % TILE3 == 0, "tiles divide the layers");
 
 namespace slot {
 constexpr int W1 = 0;
@@ -65,21 +68,25 @@ constexpr int PADDED1 = SIDE1 + 2 * BORDER;
 // Index of an H2 unit: (row, column, plane), row-major, as Flax flattens it.
 constexpr int unit2(int row, int column, int plane) { return (row * SIDE2 + column) * PLANES2 + plane; }
 
+// AdamW's moments of a parameter, divided by 1 - 0.9 and 1 - 0.999: sums of decayed gradients and of decayed squares.
+struct Moments {
+  Vec gradients, squares;
+};
+
 // All data of a block, in one allocation that stays in a core's cache.
 struct Block {
   Vec parameters[PARAMETERS];
   Vec image[PADDED_IMAGE][PADDED_IMAGE];
   Vec h1[PLANES1][PADDED1][PADDED1];
-  Vec h2[UNITS2];  // after dropout
-  Vec h3[UNITS3];
+  Vec h2[1][UNITS2];  // after dropout; one example
+  Vec h3[1][UNITS3];
   Vec outputs[OUTPUTS];
   Vec delta1[PLANES1][SIDE1][SIDE1];      // derivatives of the loss with respect to the units' sums
   Vec delta2[SIDE2][SIDE2 + 2][PLANES2];  // with a column of zeros on each side
   Vec delta3[UNITS3];
   Vec delta4[OUTPUTS];
-  Ints dropout_mask[UNITS2];  // -1 where dropout keeps the output
-  Vec means[PARAMETERS];      // AdamW's moments. They come last: plain gradient descent does not use them
-  Vec squares[PARAMETERS];
+  Ints dropout_mask[UNITS2];    // -1 where dropout keeps the output
+  Moments moments[PARAMETERS];  // last: plain gradient descent does not use them
 };
 
 // Lane i holds replica `first + i`. Padding lanes repeat the last replica, so they cannot diverge on their own.
@@ -87,17 +94,20 @@ INLINE int replica(const Replicas& replicas, int first, int lane) {
   return first + lane < replicas.count ? first + lane : replicas.count - 1;
 }
 
-inline void load(const float* canonical_rows, const Replicas& replicas, int first, Vec* slots) {
+// at(slot): the vector of a slot.
+template <class At>
+inline void load(const float* canonical_rows, const Replicas& replicas, int first, At at) {
   for (int lane = 0; lane < LANES; lane++) {
     const float* row = canonical_rows + (long)replica(replicas, first, lane) * PARAMETERS;
-    for (int i = 0; i < PARAMETERS; i++) slots[slot_of(i)][lane] = row[i];
+    for (int i = 0; i < PARAMETERS; i++) at(slot_of(i))[lane] = row[i];
   }
 }
 
-inline void store(const Vec* slots, const Replicas& replicas, int first, float* canonical_rows) {
+template <class At>
+inline void store(At at, const Replicas& replicas, int first, float* canonical_rows) {
   for (int lane = 0; lane < LANES && first + lane < replicas.count; lane++) {
     float* row = canonical_rows + (long)(first + lane) * PARAMETERS;
-    for (int i = 0; i < PARAMETERS; i++) row[i] = slots[slot_of(i)][lane];
+    for (int i = 0; i < PARAMETERS; i++) row[i] = at(slot_of(i))[lane];
   }
 }
 

@@ -1,6 +1,8 @@
 // Training and evaluation of one block over all examples. Compiled once per instruction set, with -D LEVEL=name
 // LANES=width REGISTERS=count.
 
+#include <algorithm>
+
 #include "backward.h"
 #include "kernel.h"
 #include "objective.h"
@@ -29,18 +31,18 @@ void train(const Hyperparams& hyperparams, const Examples& examples, const Repli
     if (hyperparams.shift) {
       Ints rows, columns;
       draw_shift(shift_key, step, hyperparams.shift, rows, columns);
-      load_rolled_image(b, image, rows, columns);
+      load_rolled_image(b, image, rows, columns, hyperparams.shift);
     } else {
       load_image(b, image);
     }
     forward1<Activation>(b);
-    forward2<Activation>(b);
+    forward2<Activation>(b, b.h2[0]);
     if (hyperparams.drop_threshold) {
       draw_dropout_mask(dropout_key, step, hyperparams.drop_threshold, b.dropout_mask);
       apply_dropout(b, hyperparams.keep_probability);
     }
-    forward3<Activation>(b);
-    forward4(b, hyperparams.tanh_output);
+    forward3<Activation>(b, b.h2, b.h3);
+    forward4(b, b.h3[0], hyperparams.tanh_output);
     differentiate_loss(b, hyperparams, examples.labels[step]);
     Optimizer optimizer(b, hyperparams, examples, step);
     backward4<Activation>(b, optimizer);
@@ -55,18 +57,17 @@ void train(const Hyperparams& hyperparams, const Examples& examples, const Repli
 void train_block(const Hyperparams& hyperparams, const Examples& examples, const Replicas& replicas, int first,
                  void* scratch) {
   Block& b = *(Block*)scratch;
-  load(replicas.parameters, replicas, first, b.parameters);
+  const auto parameter = [&](int slot) -> Vec& { return b.parameters[slot]; };
+  load(replicas.parameters, replicas, first, parameter);
   clear_borders(b);
   if (hyperparams.adamw) {
-    load(replicas.means, replicas, first, b.means);
-    load(replicas.squares, replicas, first, b.squares);
+    AdamW::load_moments(b, replicas, first);
     (hyperparams.relu ? train<Relu, AdamW> : train<Tanh, AdamW>)(hyperparams, examples, replicas, first, b);
-    store(b.means, replicas, first, replicas.means);
-    store(b.squares, replicas, first, replicas.squares);
+    AdamW::store_moments(b, replicas, first);
   } else {
     (hyperparams.relu ? train<Relu, Sgd> : train<Tanh, Sgd>)(hyperparams, examples, replicas, first, b);
   }
-  store(b.parameters, replicas, first, replicas.parameters);
+  store(parameter, replicas, first, replicas.parameters);
 }
 
 template <class Activation>
@@ -74,17 +75,24 @@ void evaluate(const Hyperparams& hyperparams, const Examples& examples, const Re
               int first, Block& b) {
   double loss[LANES] = {};
   Ints misses = {};
-  for (int i = 0; i < examples.count; i++) {
-    load_image(b, examples.images + (long)i * IMAGE * IMAGE);
-    forward1<Activation>(b);
-    forward2<Activation>(b);
-    forward3<Activation>(b);
-    forward4(b, hyperparams.tanh_output);
-    add_loss(b, hyperparams, examples.labels[i], loss);
-    Ints digit = predicted_digit(b.outputs);
-    misses -= digit != examples.labels[i];  // a true comparison is -1
-    for (int lane = 0; lane < LANES && first + lane < replicas.count; lane++)
-      scores.predictions[(long)(first + lane) * examples.count + i] = (int8_t)digit[lane];
+  Vec h2[BATCH][UNITS2] = {}, h3[BATCH][UNITS3];
+  for (int start = 0; start < examples.count; start += BATCH) {
+    const int count = std::min(BATCH, examples.count - start);
+    for (int n = 0; n < count; n++) {
+      load_image(b, examples.images + (long)(start + n) * IMAGE * IMAGE);
+      forward1<Activation>(b);
+      forward2<Activation>(b, h2[n]);
+    }
+    forward3<Activation>(b, h2, h3);
+    for (int n = 0; n < count; n++) {
+      const int label = examples.labels[start + n];
+      forward4(b, h3[n], hyperparams.tanh_output);
+      add_loss(b, hyperparams, label, loss);
+      Ints digit = predicted_digit(b.outputs);
+      misses -= digit != label;  // a true comparison is -1
+      for (int lane = 0; lane < LANES && first + lane < replicas.count; lane++)
+        scores.predictions[(long)(first + lane) * examples.count + start + n] = (int8_t)digit[lane];
+    }
   }
   for (int lane = 0; lane < LANES && first + lane < replicas.count; lane++) {
     scores.loss[first + lane] = loss[lane] / examples.count;
@@ -95,7 +103,8 @@ void evaluate(const Hyperparams& hyperparams, const Examples& examples, const Re
 void evaluate_block(const Hyperparams& hyperparams, const Examples& examples, const Replicas& replicas,
                     const Scores& scores, int first, void* scratch) {
   Block& b = *(Block*)scratch;
-  load(replicas.parameters, replicas, first, b.parameters);
+  const auto parameter = [&](int slot) -> Vec& { return b.parameters[slot]; };
+  load(replicas.parameters, replicas, first, parameter);
   clear_borders(b);
   (hyperparams.relu ? evaluate<Relu> : evaluate<Tanh>)(hyperparams, examples, replicas, scores, first, b);
 }

@@ -24,25 +24,32 @@ INLINE void load_image(Block& b, const float* image) {
     for (int x = 0; x < IMAGE; x++) b.image[BORDER + y][BORDER + x] = splat(image[y * IMAGE + x]);
 }
 
-// Loads the image into each lane, rolled by that lane's rows and columns as by numpy.roll.
-INLINE void load_rolled_image(Block& b, const float* image, Ints rows, Ints columns) {
-  for (int lane = 0; lane < LANES; lane++)
-    for (int y = 0; y < IMAGE; y++) {
-      const float* row = image + ((y - rows[lane]) & (IMAGE - 1)) * IMAGE;
-      for (int x = 0; x < IMAGE; x++) b.image[BORDER + y][BORDER + x][lane] = row[(x - columns[lane]) & (IMAGE - 1)];
+// Loads the image into each lane, rolled by that lane's rows and columns as by numpy.roll. largest: bound of both.
+INLINE void load_rolled_image(Block& b, const float* image, Ints rows, Ints columns, int largest) {
+  for (int y = 0; y < IMAGE; y++) {
+    Vec line[IMAGE] = {};  // row y of the image rolled by rows alone
+    for (int shift = -largest; shift <= largest; shift++) {
+      const float* row = image + ((y - shift) & (IMAGE - 1)) * IMAGE;
+      const Ints match = rows == shift;
+      for (int x = 0; x < IMAGE; x++) line[x] = match ? splat(row[x]) : line[x];
     }
+    Vec* rolled = &b.image[BORDER + y][BORDER];
+    for (int shift = -largest; shift <= largest; shift++) {
+      const Ints match = columns == shift;
+      for (int x = 0; x < IMAGE; x++) rolled[x] = match ? line[(x - shift) & (IMAGE - 1)] : rolled[x];
+    }
+  }
 }
 
 template <class Activation>
 LAYER void forward1(Block& b) {
-  constexpr int tile = 2;
   const Vec* p = b.parameters;
-  for (int plane = 0; plane < PLANES1; plane += tile)
+  for (int plane = 0; plane < PLANES1; plane += TILE1)
     for (int y = 0; y < SIDE1; y++)
       for (int x = 0; x < SIDE1; x += ROW) {
-        Vec sum[ROW][tile];
+        Vec sum[ROW][TILE1];
         for (int i = 0; i < ROW; i++)
-          for (int k = 0; k < tile; k++) sum[i][k] = p[slot::b1(plane + k, y, x + i)];
+          for (int k = 0; k < TILE1; k++) sum[i][k] = p[slot::b1(plane + k, y, x + i)];
         for (int ky = 0; ky < KERNEL; ky++)
           for (int kx = 0; kx < KERNEL; kx++) {
             const Vec* input = &b.image[2 * y + ky][2 * x + kx];
@@ -50,7 +57,7 @@ LAYER void forward1(Block& b) {
             add_products<2, 1>(sum, input, w);
           }
         for (int i = 0; i < ROW; i++)
-          for (int k = 0; k < tile; k++) b.h1[plane + k][BORDER + y][BORDER + x + i] = sum[i][k];
+          for (int k = 0; k < TILE1; k++) b.h1[plane + k][BORDER + y][BORDER + x + i] = sum[i][k];
       }
   // Separate from the sums, so that the processor overlaps many activations.
   for (int plane = 0; plane < PLANES1; plane++)
@@ -58,56 +65,62 @@ LAYER void forward1(Block& b) {
       for (int x = BORDER; x < BORDER + SIDE1; x++) b.h1[plane][y][x] = Activation::forward(b.h1[plane][y][x]);
 }
 
+// Writes the outputs of H2's units to `h2`.
 template <class Activation>
-LAYER void forward2(Block& b) {
+LAYER void forward2(const Block& b, Vec h2[UNITS2]) {
   const Vec* p = b.parameters;
   for (int plane = 0; plane < PLANES2; plane += TILE2) {
     const int* quads = READS[plane / GROUP_PLANES];
-    for (int row = 0; row < SIDE2; row++) {
-      Vec sum[ROW][TILE2];
-      for (int i = 0; i < ROW; i++)
-        for (int k = 0; k < TILE2; k++) sum[i][k] = p[slot::b2(unit2(row, i, plane + k))];
-      for (int ky = 0; ky < KERNEL; ky++)
-        for (int half = 0; half < 2; half++) {
-          const Vec* input = &b.h1[quads[half] * QUAD][2 * row + ky][0];
-          const Vec* w = p + slot::w2(ky * KERNEL, half * QUAD, plane);
-          for (int kx = 0; kx < KERNEL; kx++)
-            unroll<QUAD>([&](auto q) __attribute__((always_inline)) {
-              add_products<2, 1>(sum, input + q * PADDED1 * PADDED1 + kx, w + (kx * GROUP_READS + q) * TILE2);
-            });
-        }
-      for (int i = 0; i < ROW; i++)
-        for (int k = 0; k < TILE2; k++) b.h2[unit2(row, i, plane + k)] = sum[i][k];
-    }
+    // The weights of a pass over the rows stay in the L1 cache. Between passes the sums are in `h2`.
+    for (int first = 0; first < KERNEL; first += KERNEL_ROWS2)
+      for (int row = 0; row < SIDE2; row++) {
+        Vec sum[ROW][TILE2];
+        const Vec* start = first == 0 ? p + slot::b2(0) : h2;
+        for (int i = 0; i < ROW; i++)
+          for (int k = 0; k < TILE2; k++) sum[i][k] = start[unit2(row, i, plane + k)];
+        for (int ky = first; ky < first + KERNEL_ROWS2; ky++)
+          for (int half = 0; half < 2; half++) {
+            const Vec* input = &b.h1[quads[half] * QUAD][2 * row + ky][0];
+            const Vec* w = p + slot::w2(ky * KERNEL, half * QUAD, plane);
+            for (int kx = 0; kx < KERNEL; kx++)
+              unroll<QUAD>([&](auto q) __attribute__((always_inline)) {
+                add_products<2, 1>(sum, input + q * PADDED1 * PADDED1 + kx, w + (kx * GROUP_READS + q) * TILE2);
+              });
+          }
+        for (int i = 0; i < ROW; i++)
+          for (int k = 0; k < TILE2; k++) h2[unit2(row, i, plane + k)] = sum[i][k];
+      }
   }
-  for (Vec& unit : b.h2) unit = Activation::forward(unit);
+  for (int i = 0; i < UNITS2; i++) h2[i] = Activation::forward(h2[i]);
 }
 
 INLINE void apply_dropout(Block& b, float keep_probability) {
-  for (int i = 0; i < UNITS2; i++) b.h2[i] = b.dropout_mask[i] ? b.h2[i] / keep_probability : Vec{};
+  for (int i = 0; i < UNITS2; i++) b.h2[0][i] = b.dropout_mask[i] ? b.h2[0][i] / keep_probability : Vec{};
 }
 
-template <class Activation>
-LAYER void forward3(Block& b) {
+// H3 of N examples, which share the loads of the weights.
+template <class Activation, int N>
+LAYER void forward3(const Block& b, const Vec (&h2)[N][UNITS2], Vec (&h3)[N][UNITS3]) {
+  constexpr int tile = N == 1 ? TILE3 : TILE3 / 2;
   const Vec* p = b.parameters;
-  for (int unit = 0; unit < UNITS3; unit += TILE3) {
-    Vec sum[TILE3];
-    for (int k = 0; k < TILE3; k++) sum[k] = p[slot::b3(unit + k)];
-    for (int i = 0; i < UNITS2; i++) {
-      const Vec* w = p + slot::w3(i, unit);
-      for (int k = 0; k < TILE3; k++) sum[k] += b.h2[i] * w[k];
-    }
-    for (int k = 0; k < TILE3; k++) b.h3[unit + k] = sum[k];
+  for (int unit = 0; unit < UNITS3; unit += tile) {
+    Vec sum[tile][N];
+    for (int k = 0; k < tile; k++)
+      for (int n = 0; n < N; n++) sum[k][n] = p[slot::b3(unit + k)];
+    for (int i = 0; i < UNITS2; i++) add_products<1, UNITS2>(sum, p + slot::w3(i, unit), &h2[0][i]);
+    for (int k = 0; k < tile; k++)
+      for (int n = 0; n < N; n++) h3[n][unit + k] = sum[k][n];
   }
-  for (Vec& unit : b.h3) unit = Activation::forward(unit);
+  for (int n = 0; n < N; n++)
+    for (int k = 0; k < UNITS3; k++) h3[n][k] = Activation::forward(h3[n][k]);
 }
 
-LAYER void forward4(Block& b, bool tanh_output) {
+LAYER void forward4(Block& b, const Vec h3[UNITS3], bool tanh_output) {
   const Vec* p = b.parameters;
   Vec sum[OUTPUTS];
   for (int k = 0; k < OUTPUTS; k++) sum[k] = p[slot::b4(k)];
   for (int i = 0; i < UNITS3; i++)
-    for (int k = 0; k < OUTPUTS; k++) sum[k] += b.h3[i] * p[slot::w4(i, k)];
+    for (int k = 0; k < OUTPUTS; k++) sum[k] += h3[i] * p[slot::w4(i, k)];
   for (int k = 0; k < OUTPUTS; k++) b.outputs[k] = tanh_output ? tanh(sum[k]) : sum[k];
 }
 

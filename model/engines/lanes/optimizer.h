@@ -19,14 +19,17 @@ struct Sgd {
   }
 };
 
-// The bias corrections are factored out of the square root, into one rate for all parameters.
+// One rate for all parameters contains the learning rate, the bias corrections and the divisors of `Moments`.
 struct AdamW {
+  static constexpr float DECAY1 = 0.9f, DECAY2 = 0.999f;
+  static constexpr double SCALE1 = 1 - 0.9, SCALE2 = 1 - 0.999;
+
   Block& b;
   float rate, decay, epsilon;
 
   AdamW(Block& b, const Hyperparams& hyperparams, const Examples& examples, int step) : b(b) {
-    const double scale = std::sqrt((double)examples.square_scale[step]);
-    rate = (float)(examples.learning_rates[step] * examples.mean_scale[step] / scale);
+    const double scale = std::sqrt(SCALE2 * examples.square_scale[step]);
+    rate = (float)(SCALE1 * examples.learning_rates[step] * examples.mean_scale[step] / scale);
     decay = examples.learning_rates[step] * hyperparams.weight_decay;
     epsilon = (float)(1e-8 / scale);
   }
@@ -39,23 +42,37 @@ struct AdamW {
       const Vec first = update_moments(slot + i, gradient[i]);
       const Vec second = update_moments(slot + i + 1, gradient[i + 1]);
       // Square roots and divisions dominate the cost, so one division gives two quotients.
-      const Vec both = 1.0f / (first * second);
+      const Vec both = rate / (first * second);
       update_parameter(slot + i, both * second);
       update_parameter(slot + i + 1, both * first);
     });
   }
 
+  static void load_moments(Block& b, const Replicas& replicas, int first) {
+    load(replicas.means, replicas, first, [&](int slot) -> Vec& { return b.moments[slot].gradients; });
+    load(replicas.squares, replicas, first, [&](int slot) -> Vec& { return b.moments[slot].squares; });
+    for (Moments& m : b.moments) m.gradients *= (float)(1 / SCALE1), m.squares *= (float)(1 / SCALE2);
+  }
+
+  static void store_moments(Block& b, const Replicas& replicas, int first) {
+    for (Moments& m : b.moments) m.gradients *= (float)SCALE1, m.squares *= (float)SCALE2;
+    store([&](int slot) -> Vec& { return b.moments[slot].gradients; }, replicas, first, replicas.means);
+    store([&](int slot) -> Vec& { return b.moments[slot].squares; }, replicas, first, replicas.squares);
+  }
+
  private:
   // Returns the divisor of the first moment.
   INLINE Vec update_moments(int slot, Vec gradient) const {
-    b.means[slot] += (gradient - b.means[slot]) * (float)(1 - 0.9);
-    b.squares[slot] = b.squares[slot] * 0.999f + gradient * (gradient * (float)(1 - 0.999));
-    return sqrt(b.squares[slot]) + epsilon;
+    Moments& m = b.moments[slot];
+    m.gradients = m.gradients * DECAY1 + gradient;
+    m.squares = m.squares * DECAY2 + gradient * gradient;
+    return sqrt(m.squares) + epsilon;
   }
 
-  INLINE void update_parameter(int slot, Vec reciprocal) const {
-    Vec p = b.parameters[slot];
-    b.parameters[slot] = p - (rate * (b.means[slot] * reciprocal) + decay * p);
+  INLINE void update_parameter(int slot, Vec step) const {
+    // The decay is added to the step first: 1 - decay would round to 1.
+    const Vec p = b.parameters[slot];
+    b.parameters[slot] = p - (b.moments[slot].gradients * step + decay * p);
   }
 };
 
