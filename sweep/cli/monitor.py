@@ -44,6 +44,9 @@ def status(root: RootOption = "results", address: JobsOption = None) -> None:
         print(partial)
     for path, title in store.failures.first_lines().items():
         print(printable(f"failed: {title}, see {root}/{path}"))
+    if quarantined := store.quarantined():
+        folder = quarantined[0].partition("/")[0]
+        print(f"{len(quarantined)} damaged files in quarantine, see {root}/{folder}")
 
 
 def partly_trained(found: "InProgress") -> str:

@@ -5,7 +5,9 @@ import shutil
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from sweep.cli.main import app
 from sweep.driver.driver import train
 from sweep.spec.spec import parse
 from sweep.store.check import examine
@@ -80,6 +82,8 @@ def test_quarantine_folders_of_both_versions_are_ignored_and_counted(root):
         target.parent.mkdir(parents=True)
         target.write_bytes(b"damaged")
     assert examine(Store(str(root))) == []
+    status = CliRunner().invoke(app, ["status", "--root", str(root)])
+    assert "2 damaged files in quarantine" in status.output
     assert Store(str(root)).quarantined() == [
         "quarantine/epochs/damaged.parquet",
         "set-aside/epochs/damaged.parquet",
