@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Literal
 
-Activation = Literal["tanh", "relu"]
-Output = Literal["tanh", "linear"]
+Activation = Literal["tanh", "relu", "scaled_tanh"]
+Output = Literal["tanh", "linear", "scaled_tanh"]
 Objective = Literal["squared", "cross_entropy"]
-Optimizer = Literal["sgd", "adamw"]
+Optimizer = Literal["sgd", "adamw", "newton"]
 LrSchedule = Literal["none", "step", "epoch"]
 Init = Literal["flax", "notebook", "karpathy", "paper"]
 

@@ -13,7 +13,8 @@ from flax import linen as nn
 from jax import Array
 
 from model.convolution import convolve
-from model.names import Init
+from model.curvature import Bilinear, Elementwise, squared_derivative, squared_factors
+from model.names import Activation, Init, Output
 from model.variants import Variant
 
 BACKGROUND = -1.0  # of an image, and of the border that both convolutions see
@@ -31,6 +32,7 @@ class Network(nn.Module):
     """
 
     variant: Variant
+    second_order: bool = False  # backward passes propagate second derivatives, see `model.curvature`
 
     @nn.compact
     def __call__(self, images: Array, dropout_mask: Array | None = None) -> Array:
@@ -41,21 +43,29 @@ class Network(nn.Module):
           dropout_mask: [192] bool, the outputs of H2 that dropout keeps; None keeps all, unscaled.
         """
         v = self.variant
-        activation = {"tanh": jnp.tanh, "relu": nn.relu}[v.activation]
+        convolution: Bilinear = convolve
+        dot_general: Callable[..., Array] = jax.lax.dot_general
+        activation, output = _ACTIVATIONS[v.activation], _ACTIVATIONS[v.output]
+        if self.second_order:
+            convolution, dot_general = squared_factors(convolve), _squared_dot_general
+            activation, output = squared_derivative(activation), squared_derivative(output)
         conv_init, dense_init = _initializers(v.init)
 
         def kernel(name: str, inputs: int, outputs: int) -> Array:
             return _Kernel((5, 5, inputs, outputs), conv_init, name=name)()
 
+        def dense(units: int) -> nn.Dense:
+            return nn.Dense(units, use_bias=False, kernel_init=dense_init, dot_general=dot_general)
+
         # H1: 12 planes of 8×8; weights are shared over a plane, each unit has its own bias. 1,068 parameters.
-        x = convolve(_pad(images[..., None]), kernel("Conv_0", 1, 12))
+        x = convolution(_pad(images[..., None]), kernel("Conv_0", 1, 12))
         x = activation(x + self.param("bias1", nn.initializers.zeros, (8, 8, 12)))
 
         # H2: 12 planes of 4×4 in three groups of four, each reading eight of the twelve H1 planes. 2,592.
         x = _pad(x)
         groups = (x[..., 0:8], x[..., 4:12], jnp.concatenate((x[..., 0:4], x[..., 8:12]), axis=-1))
         kernels = [kernel(f"Conv_{i}", 8, 4) for i in (1, 2, 3)]
-        by_group = jax.vmap(convolve, in_axes=(0, 0), out_axes=-2)
+        by_group = jax.vmap(convolution, in_axes=(0, 0), out_axes=-2)
         x = by_group(jnp.stack(groups), jnp.stack(kernels))  # [..., 4, 4, 3, 4]
         x = x.reshape((*x.shape[:-2], 12))
         x = activation(x + self.param("bias2", nn.initializers.zeros, (4, 4, 12)))
@@ -64,13 +74,34 @@ class Network(nn.Module):
             x = jnp.where(dropout_mask, x / (1.0 - v.dropout), 0.0)
 
         # H3: 30 units, fully connected. 5,790.
-        x = nn.Dense(30, use_bias=False, kernel_init=dense_init)(x)
+        x = dense(30)(x)
         x = activation(x + self.param("bias3", nn.initializers.zeros, (30,)))
 
         # Output: ten units. 310.
-        x = nn.Dense(10, use_bias=False, kernel_init=dense_init)(x)
+        x = dense(10)(x)
         x = x + self.param("bias4", nn.initializers.constant(v.output_bias), (10,))
-        return jnp.tanh(x) if v.output == "tanh" else x
+        return output(x)
+
+
+def _linear(x: Array) -> Array:
+    return x
+
+
+def _scaled_tanh(x: Array) -> Array:
+    """f(±1) = ±1, and largest curvature there: targets ±1 lie in the quasi-linear range (LeCun 1989, 1998)."""
+    return 1.7159 * jnp.tanh(2 / 3 * x)
+
+
+_ACTIVATIONS: dict[Activation | Output, Elementwise] = {
+    "tanh": jnp.tanh,
+    "relu": nn.relu,
+    "scaled_tanh": _scaled_tanh,
+    "linear": _linear,
+}
+
+
+def _squared_dot_general(x: Array, w: Array, *dimensions: Any, **options: Any) -> Array:
+    return squared_factors(lambda a, b: jax.lax.dot_general(a, b, *dimensions, **options))(x, w)
 
 
 class _Kernel(nn.Module):

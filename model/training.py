@@ -1,6 +1,6 @@
-"""Training of ONE replica: init, train_epoch, evaluate. No replica axis here; `model.engines` adds it."""
+"""Training and evaluation of one replica. `model.engines` adds the replica axis."""
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -9,7 +9,7 @@ import optax
 from jax import Array
 
 from model.network import Network, Params, outputs
-from model.objective import loss, predictions
+from model.objective import loss, output_curvature, predictions
 from model.streams import draw_dropout_mask, draw_shift, epoch_key, stream_key, stream_seed
 from model.variants import Variant
 
@@ -23,19 +23,20 @@ class ReplicaState(NamedTuple):
 
 
 class Evaluation(NamedTuple):
-    """One replica's score on one split."""
+    """Results of one replica on one split. Engines put a leading replica axis on every field."""
 
     loss: Array | np.ndarray  # [] float32, mean over the examples
     misses: Array | np.ndarray  # [] int32
-    predictions: Array | np.ndarray  # [N] int8, the predicted digits
+    predictions: Array | np.ndarray  # [N] int8, predicted digits
 
 
 def optimizer(variant: Variant) -> optax.GradientTransformation:
-    """The direction of an update in Optax; the step multiplies it by minus the learning rate.
+    """The direction of an update as an Optax transformation; `update` multiplies it by minus the learning rate.
 
-    For "adamw" this and the multiplication are together `optax.adamw`, with its default moments.
+    "adamw" with this multiplication is `optax.adamw` with its default moments. "newton" scales the direction by
+    `step_scales`, which are constant during an epoch and therefore no optimizer state.
     """
-    if variant.optimizer == "sgd":
+    if variant.optimizer in ("sgd", "newton"):
         return optax.identity()
     return optax.chain(optax.scale_by_adam(), optax.add_decayed_weights(variant.weight_decay))
 
@@ -44,13 +45,13 @@ def learning_rates(variant: Variant, epoch: int, n: int) -> np.ndarray:
     """Learning rate of each update of an epoch.
 
     Args:
-      variant: its `lr_schedule` says how the rate goes from `learning_rate` to `final_fraction` of it.
+      variant: `lr_schedule`, and the rates at its start and end.
       epoch: from 1.
       n: updates in an epoch.
 
     Returns:
-      [n] float32. "step": linear in the updates of the whole run, at the end after the last one (Chang).
-      "epoch": linear in epochs, constant within one, the last epoch at the end value (Karpathy).
+      [n] float32. "step": linear in the updates of the whole run; it reaches the end value after the last
+      update (Chang). "epoch": linear in epochs, constant within one; the last epoch has the end value (Karpathy).
     """
     start, end = variant.learning_rate, variant.learning_rate * variant.final_fraction
     if variant.lr_schedule == "none":
@@ -100,6 +101,7 @@ def update(
     learning_rate: Array,
     shift: Array | None,
     dropout_mask: Array | None,
+    scales: Params | None = None,
 ) -> ReplicaState:
     """Present one digit and change the weights.
 
@@ -111,6 +113,7 @@ def update(
       learning_rate: [] float32.
       shift: [2] int32, rows and columns to roll the image by; None for none.
       dropout_mask: [192] bool, outputs of H2 that dropout keeps; None for all.
+      scales: of "newton", `step_scales`; None for the other optimizers.
     """
     if shift is not None:
         image = roll(image, shift, variant.shift)
@@ -120,8 +123,48 @@ def update(
 
     gradient = jax.grad(objective)(state.params)
     direction, optimizer_state = optimizer(variant).update(gradient, state.optimizer, state.params)
+    if scales is not None:
+        direction = jax.tree.map(jnp.multiply, direction, scales)
     params = jax.tree.map(lambda p, d: p - learning_rate * d, state.params, direction)
     return ReplicaState(state.seed, params, optimizer_state)
+
+
+def curvature(variant: Variant, params: Params, images: Array) -> Params:
+    """Diagonal second derivatives of the loss, positive approximation, mean over images: see `model.curvature`.
+
+    Args:
+      variant: static.
+      params: one replica's.
+      images: [N, 16, 16] float32.
+
+    Returns:
+      A tree like `params`, no element negative.
+    """
+
+    def answer(params: Params, image: Array) -> Array:
+        return cast(Array, Network(variant, second_order=True).apply({"params": params}, image))
+
+    def add(total: Params, image: Array) -> tuple[Params, None]:
+        answers, backward = jax.vjp(lambda p: answer(p, image), params)
+        (one,) = backward(output_curvature(variant.objective, answers))
+        return jax.tree.map(jnp.add, total, one), None
+
+    total, _ = jax.lax.scan(add, jax.tree.map(jnp.zeros_like, params), images)
+    mean: Params = jax.tree.map(lambda h: h / len(images), total)
+    return mean
+
+
+def step_scales(variant: Variant, params: Params, images: Array) -> Params:
+    """Factors 1 / (damping + h) of the learning rate in an epoch of "newton", h the curvature at its start.
+
+    Args:
+      variant: static.
+      params: one replica's, at the start of the epoch.
+      images: [N, 16, 16] float32, the epoch's; the first `curvature_digits` of them are used.
+    """
+    h = curvature(variant, params, images[: variant.curvature_digits])
+    scales: Params = jax.tree.map(lambda h: 1 / (variant.damping + h), h)
+    return scales
 
 
 def roll(image: Array, shift: Array, largest: int) -> Array:
@@ -141,27 +184,26 @@ def train_epoch(
     """Present every training digit once, changing the weights after each.
 
     Args:
-      variant: static; decides activation, objective, optimiser, augmentation.
-      state: one replica; no leading axis.
-      images: [N, 16, 16] float32 in [-1, 1].
-      labels: [N] int32 in 0..9, in presentation order.
+      variant: static.
+      state: one replica.
+      images: [N, 16, 16] float32 in [-1, 1], in presentation order.
+      labels: [N] int32 in 0..9.
       epoch: [] int32, from 1; selects the random draws.
       rates: [N] float32, learning rate of each update (`learning_rates`).
 
     Returns:
       The state after N updates.
-
-    The order is constant, as in LeCun et al. (1989). Plain gradient steps replace the paper's diagonal
-    second-order method, as in both reproductions.
     """
     shift_key = epoch_key(stream_seed(variant, "shift", state.seed), "shift", epoch)
     dropout_key = epoch_key(stream_seed(variant, "dropout", state.seed), "dropout", epoch)
+
+    scales = step_scales(variant, state.params, images) if variant.optimizer == "newton" else None
 
     def step(state: ReplicaState, example: tuple[Array, Array, Array, Array]) -> tuple[ReplicaState, None]:
         number, image, label, rate = example
         shift = draw_shift(shift_key, number, variant.shift) if variant.shift else None
         dropout_mask = draw_dropout_mask(dropout_key, number, variant.dropout) if variant.dropout else None
-        return update(variant, state, image, label, rate, shift, dropout_mask), None
+        return update(variant, state, image, label, rate, shift, dropout_mask, scales), None
 
     numbers = jnp.arange(images.shape[0], dtype=jnp.int32)
     return jax.lax.scan(step, state, (numbers, images, labels, rates))[0]

@@ -42,7 +42,7 @@ class Variant:
     name: str  # as shown in tables: "base", "base@karpathy" under another recipe, "base,epochs=4" overridden
     recipe: str  # which reproduction's conventions the other fields come from
     activation: Activation  # of H1, H2 and H3
-    output: Output  # "tanh" as in 1989, or "linear" (logits)
+    output: Output  # of the ten outputs: as the hidden units, or "linear" (logits)
     objective: Objective  # mean squared error over the ten outputs against ±1, or softmax cross-entropy
     optimizer: Optimizer
     learning_rate: float
@@ -58,6 +58,10 @@ class Variant:
     shift_seed: int | None = None  # the same for the shifts
     dropout_seed: int | None = None  # the same for the dropped units
     order_seed: int = 0  # presentation order: 0 is the file's, k > 0 a permutation for each (k, epoch)
+    damping: float = 0.02  # of "newton": added to each weight's second derivative
+    curvature_digits: int = (
+        500  # of "newton": the first digits of an epoch, which estimate second derivatives
+    )
 
     def __post_init__(self) -> None:
         cls: Any = type(self)
@@ -118,6 +122,8 @@ _RANGES: tuple[tuple[str, float, float], ...] = (
     ("shift_seed", 0, 2**32 - 1),
     ("dropout_seed", 0, 2**32 - 1),
     ("order_seed", 0, 2**32 - 1),
+    ("damping", 1e-9, 1e6),
+    ("curvature_digits", 1, 100_000),
 )
 
 

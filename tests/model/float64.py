@@ -3,6 +3,7 @@
 Slow and plain. Derivatives are central differences, so nothing here knows the rules that engines differentiate by.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,13 @@ import numpy as np
 from model.variants import Variant
 
 GROUPS = ([0, 1, 2, 3, 4, 5, 6, 7], [4, 5, 6, 7, 8, 9, 10, 11], [0, 1, 2, 3, 8, 9, 10, 11])
+
+ACTIVATIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "tanh": np.tanh,
+    "relu": lambda x: np.maximum(x, 0.0),
+    "scaled_tanh": lambda x: 1.7159 * np.tanh(2 * x / 3),
+    "linear": lambda x: x,
+}
 
 Tree = dict[str, Any]
 
@@ -22,7 +30,7 @@ def outputs(
         name: np.asarray(leaf["kernel"] if isinstance(leaf, dict) else leaf, np.float64)
         for name, leaf in params.items()
     }
-    activation = np.tanh if variant.activation == "tanh" else lambda x: np.maximum(x, 0.0)
+    activation = ACTIVATIONS[variant.activation]
     image = np.asarray(image, np.float64)
 
     padded = np.full((20, 20), -1.0)
@@ -45,7 +53,7 @@ def outputs(
 
     h3 = activation(flat @ p["Dense_0"] + p["bias3"])
     out = h3 @ p["Dense_1"] + p["bias4"]
-    return np.tanh(out) if variant.output == "tanh" else out
+    return ACTIVATIONS[variant.output](out)
 
 
 def loss(variant: Variant, out: np.ndarray, label: int) -> float:

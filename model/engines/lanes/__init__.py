@@ -16,6 +16,7 @@ import numpy as np
 import optax
 
 from model import training
+from model.engines import recipe_of_the_paper
 from model.engines.initial import init
 from model.engines.lanes import library
 from model.network import Params
@@ -29,8 +30,8 @@ THREADS = "LECUN1989_THREADS"  # environment variable: threads per call, default
 
 
 def unsupported(variant: Variant | None = None) -> str | None:
-    """Why this engine is unavailable here; None if it is available. It supports every variant."""
-    return library.missing()
+    """Why this engine is unavailable here, or cannot train `variant`; None if it can."""
+    return library.missing() or (recipe_of_the_paper(variant) if variant else None)
 
 
 def train_epoch(
