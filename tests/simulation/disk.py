@@ -49,7 +49,7 @@ class Disk(fs.FileSystemHandler):
         self.stopped = False
 
     def files(self, base: str, object_store: bool) -> Folder:
-        """A place on this disk, with the durability of a local folder or of an object store."""
+        """Files below a path, with the durability of a local folder or of an object store."""
         return Folder("simulated", fs.PyFileSystem(self), base, None if object_store else self.sync)
 
     # --- faults ---

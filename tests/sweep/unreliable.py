@@ -1,4 +1,4 @@
-"""A TCP proxy that drops and delays connections as a bad network does, from a seed."""
+"""A TCP proxy that drops and delays connections at random, derived from a seed."""
 
 import multiprocessing
 import random
@@ -17,9 +17,9 @@ class Proxy:
 
     Attributes:
       port: where it listens.
-      drop: chance that a piece of data is the last of its connection.
-      delay: longest wait before a piece is forwarded, in seconds.
-      dropped: connections dropped so far.
+      drop: probability that a chunk is the last of its connection.
+      delay: longest wait before a chunk is forwarded, in seconds.
+      dropped: number of dropped connections.
     """
 
     def __init__(self, target: int, seed: int = 0, reset: bool = False) -> None:
@@ -66,7 +66,7 @@ class _Forwarder:
         self, target: int, seed: int, reset: bool, drop: Any, delay: Any, dropped: Any, port: Any
     ) -> None:
         self._drop, self._delay, self._dropped, self._reset = drop, delay, dropped, reset
-        self._chance = random.Random(seed)
+        self._random = random.Random(seed)
         listener = socket.create_server(("127.0.0.1", 0))
         port.send(listener.getsockname()[1])
         while True:
@@ -82,16 +82,16 @@ class _Forwarder:
 
     def _forward(self, source: socket.socket, sink: socket.socket, cut: threading.Event) -> None:
         with suppress(OSError):
-            while piece := source.recv(65536):
-                time.sleep(self._chance.uniform(0, self._delay.value))
-                if self._chance.random() < self._drop.value:
+            while chunk := source.recv(65536):
+                time.sleep(self._random.uniform(0, self._delay.value))
+                if self._random.random() < self._drop.value:
                     with self._dropped.get_lock():
                         self._dropped.value += 1
-                    sink.sendall(piece[: self._chance.randint(0, len(piece))])
+                    sink.sendall(chunk[: self._random.randint(0, len(chunk))])
                     if self._reset:
                         cut.set()
                     break
-                sink.sendall(piece)
+                sink.sendall(chunk)
         for end in (source, sink):
             with suppress(OSError):
                 if cut.is_set():  # ends the other thread's read; closing then resets the connection
