@@ -40,9 +40,11 @@ double sum(const std::vector<float>& numbers) {
 double exercise(int kernel, const Hyperparams& hyperparams, int count, float bad, bool spoil_image) {
   const long size = (long)count * lanes::PARAMETERS;
   std::vector<float> images = uniforms(EXAMPLES * PIXELS, 1),
-                     learning_rates(EXAMPLES, hyperparams.adamw ? 1e-3f : 1e-2f);
+                     learning_rates(EXAMPLES, hyperparams.optimizer == OPTIMIZER_ADAMW ? 1e-3f : 1e-2f);
   std::vector<float> mean_scale(EXAMPLES, 10), square_scale(EXAMPLES, 1000);
-  std::vector<float> parameters = uniforms(size, 0.3f), means(hyperparams.adamw ? size : 0), squares = means;
+  std::vector<float> parameters = uniforms(size, 0.3f), means(hyperparams.optimizer == OPTIMIZER_ADAMW ? size : 0),
+                     squares = means;
+  std::vector<float> step_scales = uniforms(hyperparams.optimizer == OPTIMIZER_NEWTON ? size : 0, 1);
   std::vector<uint32_t> shift_keys(2 * count), dropout_keys(2 * count);
   for (int i = 0; i < 2 * count; i++) shift_keys[i] = 3 * i, dropout_keys[i] = ~5u * i;
   const std::vector<int32_t> labels = {0, 9};
@@ -51,19 +53,20 @@ double exercise(int kernel, const Hyperparams& hyperparams, int count, float bad
 
   const Examples examples = {images.data(),     labels.data(),       learning_rates.data(),
                              mean_scale.data(), square_scale.data(), EXAMPLES};
-  const Replicas replicas = {parameters.data(), means.data(),        squares.data(),
+  const Replicas replicas = {parameters.data(), means.data(),        squares.data(), step_scales.data(),
                              shift_keys.data(), dropout_keys.data(), count};
   std::vector<double> loss(count);
   std::vector<int32_t> misses(count), shifts(2 * count);
   std::vector<int8_t> predictions((long)count * EXAMPLES);
+  std::vector<float> margins((long)count * EXAMPLES);
   std::vector<uint8_t> dropout_mask((long)count * lanes::UNITS2);
-  const Scores scores = {loss.data(), misses.data(), predictions.data()};
+  const Scores scores = {loss.data(), misses.data(), predictions.data(), margins.data()};
 
   int failed = lanes_train(kernel, &hyperparams, &examples, &replicas, THREADS);
   failed += lanes_evaluate(kernel, &hyperparams, &examples, &replicas, &scores, THREADS);
   failed += lanes_draw(kernel, &hyperparams, &replicas, EXAMPLES, shifts.data(), dropout_mask.data());
   if (failed) return NOT_A_NUMBER;
-  double total = sum(parameters) + sum(means) + sum(squares);
+  double total = sum(parameters) + sum(means) + sum(squares) + sum(margins);
   for (int i = 0; i < count; i++) total += (std::isfinite(loss[i]) ? loss[i] : 1.0) + misses[i] + shifts[2 * i];
   for (int8_t digit : predictions) total += 0 <= digit && digit <= 9 ? digit : NOT_A_NUMBER;
   for (uint8_t kept : dropout_mask) total += kept;
@@ -75,13 +78,15 @@ double exercise(int kernel, const Hyperparams& hyperparams, int count, float bad
 int main() {
   for (int kernel = 0; kernel < lanes_kernel_count(); kernel++) {
     double total = 0;
-    for (int bits = 0; bits < 64; bits++) {
-      const int shift = bits & 16 ? (bits & 1 ? 8 : 1) : 0;
-      const uint32_t drop_threshold = bits & 32 ? 1u << 30 : 0;
-      const Hyperparams hyperparams = {bits & 1, bits >> 1 & 1, bits >> 2 & 1,  bits >> 3 & 1,
-                                       0.01f,    shift,         drop_threshold, 0.75f};
+    for (int i = 0; i < 54; i++) {
+      const int activation = i % 3, output = i / 3 % 3, optimizer = i / 9 % 3, cross_entropy = i / 27;
+      // A cycle of four beside those of three: every value occurs with every value of every other hyper-parameter.
+      const int shift = i & 1 ? (i & 4 ? 8 : 1) : 0;
+      const uint32_t drop_threshold = i & 2 ? 1u << 30 : 0;
+      const Hyperparams hyperparams = {activation, output, cross_entropy,  optimizer,
+                                       0.01f,      shift,  drop_threshold, 0.75f};
       // Half of the widths per combination. Every width occurs with every value of every hyper-parameter.
-      const bool odd = __builtin_parity(bits);
+      const bool odd = __builtin_parity(i);
       for (int count : odd ? std::vector{1, 33} : std::vector{7, 16})
         total += exercise(kernel, hyperparams, count, 0, false);
       total += exercise(kernel, hyperparams, 2, NOT_A_NUMBER, odd) + exercise(kernel, hyperparams, 2, -INF, !odd);

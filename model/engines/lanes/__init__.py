@@ -143,10 +143,10 @@ def _call(function: str, *arguments: Any) -> None:
 
 def _hyperparams(variant: Variant) -> library.Hyperparams:
     return library.Hyperparams(
-        relu=variant.activation == "relu",
-        tanh_output=variant.output == "tanh",
+        activation=library.ACTIVATIONS.index(variant.activation),
+        output=library.OUTPUTS.index(variant.output),
         cross_entropy=variant.objective == "cross_entropy",
-        adamw=variant.optimizer == "adamw",
+        optimizer=library.OPTIMIZERS.index(variant.optimizer),
         weight_decay=variant.weight_decay,
         shift=variant.shift,
         drop_threshold=drop_threshold(variant.dropout),

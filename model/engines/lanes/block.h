@@ -85,8 +85,11 @@ struct Block {
   Vec delta2[SIDE2][SIDE2 + 2][PLANES2];  // with a column of zeros on each side
   Vec delta3[UNITS3];
   Vec delta4[OUTPUTS];
-  Ints dropout_mask[UNITS2];    // -1 where dropout keeps the output
-  Moments moments[PARAMETERS];  // last: plain gradient descent does not use them
+  Ints dropout_mask[UNITS2];  // -1 where dropout keeps the output
+  union {                     // last: plain gradient descent uses neither
+    Moments moments[PARAMETERS];
+    Vec step_scales[PARAMETERS];
+  };
 };
 
 // Lane i holds replica `first + i`. Padding lanes repeat the last replica, so they cannot diverge on their own.

@@ -42,7 +42,7 @@ void train(const Hyperparams& hyperparams, const Examples& examples, const Repli
       apply_dropout(b, hyperparams.keep_probability);
     }
     forward3<Activation>(b, b.h2, b.h3);
-    forward4(b, b.h3[0], hyperparams.tanh_output);
+    forward4(b, b.h3[0], hyperparams.output);
     differentiate_loss(b, hyperparams, examples.labels[step]);
     Optimizer optimizer(b, hyperparams, examples, step);
     backward4<Activation>(b, optimizer);
@@ -54,18 +54,37 @@ void train(const Hyperparams& hyperparams, const Examples& examples, const Repli
   }
 }
 
+template <class Optimizer>
+void train_with(const Hyperparams& hyperparams, const Examples& examples, const Replicas& replicas, int first,
+                Block& b) {
+  switch (hyperparams.activation) {
+    case ACTIVATION_RELU:
+      return train<Relu, Optimizer>(hyperparams, examples, replicas, first, b);
+    case ACTIVATION_SCALED_TANH:
+      return train<ScaledTanh, Optimizer>(hyperparams, examples, replicas, first, b);
+    default:
+      return train<Tanh, Optimizer>(hyperparams, examples, replicas, first, b);
+  }
+}
+
 void train_block(const Hyperparams& hyperparams, const Examples& examples, const Replicas& replicas, int first,
                  void* scratch) {
   Block& b = *(Block*)scratch;
   const auto parameter = [&](int slot) -> Vec& { return b.parameters[slot]; };
   load(replicas.parameters, replicas, first, parameter);
   clear_borders(b);
-  if (hyperparams.adamw) {
-    AdamW::load_moments(b, replicas, first);
-    (hyperparams.relu ? train<Relu, AdamW> : train<Tanh, AdamW>)(hyperparams, examples, replicas, first, b);
-    AdamW::store_moments(b, replicas, first);
-  } else {
-    (hyperparams.relu ? train<Relu, Sgd> : train<Tanh, Sgd>)(hyperparams, examples, replicas, first, b);
+  switch (hyperparams.optimizer) {
+    case OPTIMIZER_ADAMW:
+      AdamW::load_moments(b, replicas, first);
+      train_with<AdamW>(hyperparams, examples, replicas, first, b);
+      AdamW::store_moments(b, replicas, first);
+      break;
+    case OPTIMIZER_NEWTON:
+      load(replicas.step_scales, replicas, first, [&](int slot) -> Vec& { return b.step_scales[slot]; });
+      train_with<Newton>(hyperparams, examples, replicas, first, b);
+      break;
+    default:
+      train_with<Sgd>(hyperparams, examples, replicas, first, b);
   }
   store(parameter, replicas, first, replicas.parameters);
 }
@@ -86,12 +105,16 @@ void evaluate(const Hyperparams& hyperparams, const Examples& examples, const Re
     forward3<Activation>(b, h2, h3);
     for (int n = 0; n < count; n++) {
       const int label = examples.labels[start + n];
-      forward4(b, h3[n], hyperparams.tanh_output);
+      forward4(b, h3[n], hyperparams.output);
       add_loss(b, hyperparams, label, loss);
       Ints digit = predicted_digit(b.outputs);
       misses -= digit != label;  // a true comparison is -1
-      for (int lane = 0; lane < LANES && first + lane < replicas.count; lane++)
-        scores.predictions[(long)(first + lane) * examples.count + start + n] = (int8_t)digit[lane];
+      const Vec margins = margin(b.outputs);
+      for (int lane = 0; lane < LANES && first + lane < replicas.count; lane++) {
+        const long place = (long)(first + lane) * examples.count + start + n;
+        scores.predictions[place] = (int8_t)digit[lane];
+        if (scores.margins) scores.margins[place] = margins[lane];
+      }
     }
   }
   for (int lane = 0; lane < LANES && first + lane < replicas.count; lane++) {
@@ -106,7 +129,14 @@ void evaluate_block(const Hyperparams& hyperparams, const Examples& examples, co
   const auto parameter = [&](int slot) -> Vec& { return b.parameters[slot]; };
   load(replicas.parameters, replicas, first, parameter);
   clear_borders(b);
-  (hyperparams.relu ? evaluate<Relu> : evaluate<Tanh>)(hyperparams, examples, replicas, scores, first, b);
+  switch (hyperparams.activation) {
+    case ACTIVATION_RELU:
+      return evaluate<Relu>(hyperparams, examples, replicas, scores, first, b);
+    case ACTIVATION_SCALED_TANH:
+      return evaluate<ScaledTanh>(hyperparams, examples, replicas, scores, first, b);
+    default:
+      return evaluate<Tanh>(hyperparams, examples, replicas, scores, first, b);
+  }
 }
 
 // The random draws of an update, for tests. shifts: [replicas, 2]; dropout_mask: [replicas, 192], 1 where kept.

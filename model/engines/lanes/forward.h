@@ -1,22 +1,11 @@
 // Forward pass of a block: from an image to ten outputs.
 #pragma once
 
+#include "activation.h"
 #include "block.h"
 #include "draws.h"
 
 namespace lanes::LEVEL {
-
-// Activations. `forward`: output of a unit from its sum. `backward`: derivative of the loss with respect to the sum,
-// from the derivative with respect to the output and the output.
-struct Tanh {
-  static INLINE Vec forward(Vec sum) { return tanh(sum); }
-  static INLINE Vec backward(Vec delta, Vec output) { return delta * (1.0f - output * output); }
-};
-
-struct Relu {
-  static INLINE Vec forward(Vec sum) { return sum < 0.0f ? Vec{} : sum; }  // NaN stays NaN
-  static INLINE Vec backward(Vec delta, Vec output) { return output > 0.0f ? delta : Vec{}; }
-};
 
 // Loads the same image into every lane.
 INLINE void load_image(Block& b, const float* image) {
@@ -115,13 +104,13 @@ LAYER void forward3(const Block& b, const Vec (&h2)[N][UNITS2], Vec (&h3)[N][UNI
     for (int k = 0; k < UNITS3; k++) h3[n][k] = Activation::forward(h3[n][k]);
 }
 
-LAYER void forward4(Block& b, const Vec h3[UNITS3], bool tanh_output) {
+LAYER void forward4(Block& b, const Vec h3[UNITS3], int32_t output) {
   const Vec* p = b.parameters;
   Vec sum[OUTPUTS];
   for (int k = 0; k < OUTPUTS; k++) sum[k] = p[slot::b4(k)];
   for (int i = 0; i < UNITS3; i++)
     for (int k = 0; k < OUTPUTS; k++) sum[k] += h3[i] * p[slot::w4(i, k)];
-  for (int k = 0; k < OUTPUTS; k++) b.outputs[k] = tanh_output ? tanh(sum[k]) : sum[k];
+  for (int k = 0; k < OUTPUTS; k++) b.outputs[k] = activate(output, sum[k]);
 }
 
 }  // namespace lanes::LEVEL

@@ -5,12 +5,16 @@
 
 extern "C" {
 
+enum Activation : int32_t { ACTIVATION_TANH, ACTIVATION_RELU, ACTIVATION_SCALED_TANH };
+enum Output : int32_t { OUTPUT_LINEAR, OUTPUT_TANH, OUTPUT_SCALED_TANH };
+enum Optimizer : int32_t { OPTIMIZER_SGD, OPTIMIZER_ADAMW, OPTIMIZER_NEWTON };
+
 // Hyper-parameters of an update: the fields of model.variants.Variant that the kernel needs.
 struct Hyperparams {
-  int32_t relu;             // hidden units: 1 ReLU, 0 tanh
-  int32_t tanh_output;      // output units: 1 tanh, 0 linear
+  int32_t activation;       // of the hidden units: an Activation
+  int32_t output;           // of the output units: an Output
   int32_t cross_entropy;    // 1 softmax cross-entropy, 0 mean squared error
-  int32_t adamw;            // 1 AdamW, 0 plain gradient steps
+  int32_t optimizer;        // an Optimizer
   float weight_decay;       // of AdamW
   int32_t shift;            // largest roll of an image, pixels; 0: none
   uint32_t drop_threshold;  // an H2 output is dropped when its random bits are below; 0: none is
@@ -32,6 +36,7 @@ struct Replicas {
   float* parameters;             // [count, 9760]
   float* means;                  // [count, 9760] AdamW's first moments, or null
   float* squares;                // [count, 9760] AdamW's second moments, or null
+  const float* step_scales;      // [count, 9760] factors of Newton's learning rate in this epoch, or null
   const uint32_t* shift_keys;    // [count, 2] keys of the shift stream in this epoch, or null
   const uint32_t* dropout_keys;  // [count, 2] keys of the dropout stream in this epoch, or null
   int32_t count;
@@ -42,6 +47,7 @@ struct Scores {
   double* loss;         // [count] mean over the examples
   int32_t* misses;      // [count]
   int8_t* predictions;  // [count, examples]
+  float* margins;       // [count, examples] largest output minus the second largest; null: not wanted
 };
 
 // kernel: index among the kernels that this processor can run, from 0 (the slowest). lanes_train, lanes_evaluate and

@@ -28,14 +28,20 @@ def _plain(value: Any) -> Any:
     return value.ctypes.data
 
 
+# Values of the enumerations in kernel.h, in their order there.
+ACTIVATIONS = ("tanh", "relu", "scaled_tanh")
+OUTPUTS = ("linear", "tanh", "scaled_tanh")
+OPTIMIZERS = ("sgd", "adamw", "newton")
+
+
 class Hyperparams(_Struct):
     """Hyper-parameters of an update: `struct Hyperparams` in kernel.h."""
 
     _fields_ = (
-        ("relu", c_int32),
-        ("tanh_output", c_int32),
+        ("activation", c_int32),
+        ("output", c_int32),
         ("cross_entropy", c_int32),
-        ("adamw", c_int32),
+        ("optimizer", c_int32),
         ("weight_decay", c_float),
         ("shift", c_int32),
         ("drop_threshold", c_uint32),
@@ -63,6 +69,7 @@ class Replicas(_Struct):
         ("parameters", c_void_p),
         ("means", c_void_p),
         ("squares", c_void_p),
+        ("step_scales", c_void_p),
         ("shift_keys", c_void_p),
         ("dropout_keys", c_void_p),
         ("count", c_int32),
@@ -72,7 +79,7 @@ class Replicas(_Struct):
 class Scores(_Struct):
     """Evaluation results of replicas: `struct Scores` in kernel.h."""
 
-    _fields_ = (("loss", c_void_p), ("misses", c_void_p), ("predictions", c_void_p))
+    _fields_ = (("loss", c_void_p), ("misses", c_void_p), ("predictions", c_void_p), ("margins", c_void_p))
 
 
 @cache

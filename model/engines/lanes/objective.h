@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "activation.h"
 #include "block.h"
 
 namespace lanes::LEVEL {
@@ -26,8 +27,7 @@ INLINE void differentiate_loss(Block& b, const Hyperparams& hyperparams, int lab
   } else {
     for (int k = 0; k < OUTPUTS; k++) b.delta4[k] = (b.outputs[k] - (k == label ? 1.0f : -1.0f)) * (2.0f / OUTPUTS);
   }
-  if (hyperparams.tanh_output)
-    for (int k = 0; k < OUTPUTS; k++) b.delta4[k] *= 1.0f - b.outputs[k] * b.outputs[k];
+  for (int k = 0; k < OUTPUTS; k++) b.delta4[k] = differentiate(hyperparams.output, b.delta4[k], b.outputs[k]);
 }
 
 // Adds the loss of each lane to `totals`.
@@ -58,6 +58,18 @@ INLINE Ints predicted_digit(const Vec outputs[OUTPUTS]) {
     digit = better ? Ints{} + k : digit;
   }
   return digit;
+}
+
+// Largest output minus the second largest, NaN if any output is.
+INLINE Vec margin(const Vec outputs[OUTPUTS]) {
+  Vec best = outputs[0], second = splat(-INFINITY), total = outputs[0];
+  for (int k = 1; k < OUTPUTS; k++) {
+    const Vec x = outputs[k];
+    second = x > best ? best : x > second ? x : second;
+    best = x > best ? x : best;
+    total += x;
+  }
+  return total != total ? total : best - second;
 }
 
 }  // namespace lanes::LEVEL

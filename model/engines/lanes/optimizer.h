@@ -1,4 +1,5 @@
-// Optimizers: how a gradient changes N adjacent parameters. Plain gradient descent, or AdamW as in optax.adamw.
+// Optimizers: how a gradient changes N adjacent parameters. Plain gradient descent, gradient descent with a learning
+// rate for each parameter (diagonal Newton), and AdamW as in optax.adamw.
 #pragma once
 
 #include <cmath>
@@ -16,6 +17,21 @@ struct Sgd {
   template <int N>
   INLINE void operator()(int slot, const Vec (&gradient)[N]) const {
     unroll<N>([&](auto i) __attribute__((always_inline)) { b.parameters[slot + i] -= rate * gradient[i]; });
+  }
+};
+
+struct Newton {
+  Block& b;
+  float rate;
+
+  Newton(Block& b, const Hyperparams&, const Examples& examples, int step)
+      : b(b), rate(examples.learning_rates[step]) {}
+
+  template <int N>
+  INLINE void operator()(int slot, const Vec (&gradient)[N]) const {
+    unroll<N>([&](auto i) __attribute__((always_inline)) {
+      b.parameters[slot + i] -= rate * (gradient[i] * b.step_scales[slot + i]);
+    });
   }
 };
 
