@@ -33,7 +33,7 @@ ENVIRONMENT: dict[str, str] = {
     LOG_LEVEL: "level of ROOT/log.jsonl: DEBUG (every epoch), INFO (default), WARNING or ERROR",
     KERNEL: "on a cluster node: path of the compiled library of the engine `lanes`",
     CLUSTER_FILE: "on the head: the cluster file with its limits; default ~/ray_bootstrap_config.yaml",
-    PLATFORM: "JAX_PLATFORMS of workers on accelerators, in place of cuda or tpu",
+    PLATFORM: "JAX_PLATFORMS of workers on accelerators, instead of cuda or tpu",
     CODE: "set by `sweep submit`: version of the submitted code, stored with each result",
     REQUEST: "set by `sweep submit`: the request of a job as JSON",
 }
