@@ -3,8 +3,8 @@
 #   make test         linters, type checker and tests
 #   make check        linters and type checker only
 #   make slow         tests that take minutes
-#   make format       rewrite the code in the project's style
-# Another interpreter: make PYTHON=python3.12 VENV=.venv-3.12 test
+#   make format       format the code
+# To use another interpreter: make PYTHON=python3.12 VENV=.venv-3.12 test
 
 PYTHON ?= python3
 VENV ?= .venv

@@ -1,6 +1,6 @@
-"""Compiles the lanes engine's native library when the package is installed; all else is in pyproject.toml.
+"""Compiles the native library of the lanes engine during installation; everything else is in pyproject.toml.
 
-Without a C++ compiler the installation succeeds all the same, and the engine says what it is missing.
+The installation also succeeds without a C++ compiler. The engine then reports that the library is missing.
 """
 
 import os
@@ -17,12 +17,12 @@ native: dict[str, Any] = runpy.run_path(str(SOURCES / "build.py"))
 
 
 class BuildLibrary(build_ext):
-    """An ordinary shared library in place of a Python extension module: nothing of Python is compiled in."""
+    """Build an ordinary shared library instead of a Python extension module; it does not use the Python C API."""
 
     def build_extension(self, ext: Extension) -> None:
         library = Path(self.get_ext_fullpath(ext.name))
         library.parent.mkdir(parents=True, exist_ok=True)
-        library.unlink(missing_ok=True)  # rather none than an old one, should the compiler fail
+        library.unlink(missing_ok=True)  # no outdated library remains if the compiler fails
         try:
             native["build"](library)
         except native["BuildError"] as error:

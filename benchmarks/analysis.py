@@ -2,9 +2,9 @@
 
     python benchmarks/analysis.py --runs 100000 1000000 --format text csv
 
-Each store is written through the store's own code from synthetic results (no network is trained), then each
-table is asked for in a fresh process, so that start-up and reading count. Prints one line per table: seconds by
-the wall clock, seconds of processors (the fairer number on a busy machine) and peak memory of the process.
+Each store is written by the store's code from synthetic results (no network is trained). Each table is then computed
+in a new process, so the times include start-up and reading. Prints one line per table: wall time, CPU time (more
+reliable on a busy machine) and peak memory of the process.
 """
 
 import argparse
@@ -29,7 +29,7 @@ N_TRAIN, N_TEST = 7291, 2007
 
 
 def write_store(root: Path, runs: int, width: int) -> None:
-    """A store of so many runs of `dropout` whose misses fall to about 35 of 2,007; one run in 1,000 diverges."""
+    """Write a store of `runs` runs of `dropout` with about 35 final misses of 2,007; one run in 1,000 diverges."""
     store = Store(str(root))
     store.open_for_writing()
     cell = Cell(variant("dropout"), "mnist", "5" * 64)
@@ -70,7 +70,7 @@ def write_store(root: Path, runs: int, width: int) -> None:
 
 
 def measure(root: Path, table: str, format: str) -> dict[str, float]:
-    """Seconds by the wall clock and of processors, and peak GB, of `sweep table` in a process of its own."""
+    """Wall time and CPU time in seconds, and peak memory in GB, of `sweep table` in a new process."""
     command = [
         sys.executable,
         "-m",
@@ -87,7 +87,7 @@ def measure(root: Path, table: str, format: str) -> dict[str, float]:
     _, status, usage = os.wait4(process.pid, 0)
     if status:
         raise SystemExit(f"failed: {' '.join(command)}")
-    unit = 1 if sys.platform == "darwin" else 1024  # bytes there, KiB here
+    unit = 1 if sys.platform == "darwin" else 1024  # ru_maxrss is in bytes on macOS, in KiB on Linux
     return {
         "seconds": round(time.perf_counter() - began, 2),
         "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 2),
@@ -104,7 +104,7 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=256, help="seeds in a file")
     parser.add_argument("--tables", nargs="+", default=["summary", "published"])
     parser.add_argument("--format", nargs="+", default=["text", "csv"])
-    parser.add_argument("--keep", type=Path, help="folder for the stores; reused when they are there")
+    parser.add_argument("--keep", type=Path, help="folder for the stores; existing ones are reused")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         for runs in arguments.runs:

@@ -1,16 +1,20 @@
-"""How fast the engines are on this machine's CPU, in one sitting, on whole epochs of real digits.
+"""Speed of the engines on this machine's CPU, measured on whole epochs of real digits.
 
     python benchmarks/engines.py [--updates 500] [--replicas 16] [--variants base,adamw]
 
-Prints, in Markdown: the measured peak of one core in fused multiply-adds; for each variant the time of an update and
-of a digit's evaluation, per replica, by `vmap` and by `lanes` on one core; `lanes` from 16 to 512 replicas; two
-processes at once against one; the notebook's own loop, one jitted step per Python iteration; and the two engines
-once more where one process has all cores of the machine (`LECUN1989_THREADS=2` in front prints that table alone,
-for two). `--updates` shortens the epochs of the slow engines, whose time per update does not depend on their number.
+Prints in Markdown:
 
-Times on one core are a process's on the processor, the same as by the clock when it has a core to itself; on several
-they are the clock's. All are the best of a few turns in which the engines alternate: neighbours on a shared machine
-only add.
+- the measured peak of one core in fused multiply-adds;
+- for each variant, the time of an update and of the evaluation of a digit, per replica, with `vmap` and with `lanes`
+  on one core;
+- the notebook's loop, one jitted step per Python iteration;
+- `lanes` with 16 to 512 replicas;
+- the throughput of two concurrent processes relative to one;
+- the first table again for one process with all cores. `LECUN1989_THREADS=2` prints only this table, for two cores.
+
+`--updates` shortens the epochs of `vmap` and of the notebook's loop, whose time per update does not depend on the
+number of updates. Times on one core are CPU time, times on several cores are wall time. Each time is the minimum of
+several repetitions in which the engines alternate, because other load on the machine can only increase it.
 """
 
 import argparse
@@ -28,7 +32,7 @@ from typing import Any
 
 from model.numerics import configure
 
-ASKED = dict(os.environ)  # before this process's own settings
+ENVIRONMENT = dict(os.environ)  # before `configure` changes it
 CORES = int(os.environ.get("LECUN1989_THREADS", "1"))
 configure(platform="cpu", threads=CORES)
 
@@ -43,16 +47,16 @@ from model.engines import lanes, vmap  # noqa: E402
 from model.engines.lanes import build, library  # noqa: E402
 from model.variants import VARIANTS, Variant, variant  # noqa: E402
 
-TRAIN_FLOP = 343_560  # of an update of one replica: two a multiply-add, in layers and their derivatives alone
+TRAIN_FLOP = 343_560  # of an update of one replica: two per multiply-add of the layers and their derivatives
 EVALUATE_FLOP = 127_320  # of a digit's forward pass
 WIDTHS = (16, 32, 64, 128, 512)
 
 
-def seconds(work: Callable[[], Any], turns: int = 1) -> float:
-    """Time of the fastest turn: on one core a process's on the processor, on several the clock's."""
+def seconds(work: Callable[[], Any], repetitions: int = 1) -> float:
+    """Minimum time of several repetitions: CPU time on one core, wall time on several."""
     clock = time.process_time if CORES == 1 else time.perf_counter
     times = []
-    for _ in range(turns):
+    for _ in range(repetitions):
         began = clock()
         jax.block_until_ready(work())
         times.append(clock() - began)
@@ -60,7 +64,7 @@ def seconds(work: Callable[[], Any], turns: int = 1) -> float:
 
 
 def peak() -> float:
-    """GFLOP/s of one core, by a loop of nothing but fused multiply-adds in the chosen kernel's vectors."""
+    """GFLOP/s of one core in a loop of fused multiply-adds with the vectors of the chosen kernel."""
     name = library.kernels()[library.chosen_kernel()]
     level = next(level for level in build.X86_LEVELS + build.OTHER_LEVELS if level[0] == name)
     with tempfile.TemporaryDirectory() as folder:
@@ -74,7 +78,7 @@ def peak() -> float:
 
 
 def digits() -> Dataset:
-    """MNIST's where they are at hand, else the embedded ones."""
+    """MNIST if it is available, else mnist5k."""
     try:
         return load(DatasetOptions("mnist"))
     except DataUnavailable:
@@ -82,7 +86,7 @@ def digits() -> Dataset:
 
 
 def replicas(v: Variant, count: int) -> training.ReplicaState:
-    """Fresh ones, as NumPy arrays."""
+    """Untrained replicas as NumPy arrays."""
     return jax.tree.map(np.asarray, vmap.init(v, np.arange(count, dtype=np.uint32)))
 
 
@@ -92,12 +96,12 @@ def compare(name: str, count: int, images: np.ndarray, labels: np.ndarray, updat
     states = replicas(v, count)
     few = slice(0, updates)
     times = {"vmap": [np.inf, np.inf], "lanes": [np.inf, np.inf]}
-    for turn in range(3):  # the first compiles
+    for repetition in range(3):  # the first repetition compiles
         for engine, module, part in (("vmap", vmap, few), ("lanes", lanes, slice(None))):
             n = len(images[part])
             train = seconds(lambda m=module, p=part: m.train_epoch(v, states, images[p], labels[p], 1))
             score = seconds(lambda m=module, p=part: m.evaluate(v, states.params, images[p], labels[p]))
-            if turn:
+            if repetition:
                 new = [t / n / count * 1e6 for t in (train, score)]
                 times[engine] = [min(pair) for pair in zip(times[engine], new, strict=True)]
     slow, fast = times["vmap"], times["lanes"]
@@ -108,19 +112,21 @@ def compare(name: str, count: int, images: np.ndarray, labels: np.ndarray, updat
     return f"| `{name}` | {cells[0]} | {cells[1]} |"
 
 
-def epoch_of_lanes(count: int, turns: int = 1) -> float:
-    """Seconds of an epoch of `base`; at the top of the file so that another process can run it."""
+def epoch_of_lanes(count: int, repetitions: int = 1) -> float:
+    """Seconds of an epoch of `base`. A module-level function, so that another process can run it."""
     split = digits().train
     states = replicas(variant("base"), count)
-    return seconds(lambda: lanes.train_epoch(variant("base"), states, split.images, split.labels, 1), turns)
+    return seconds(
+        lambda: lanes.train_epoch(variant("base"), states, split.images, split.labels, 1), repetitions
+    )
 
 
 def two_processes(count: int) -> float:
-    """How many times the work of one process two do at once, each with replicas of its own."""
+    """Throughput of two concurrent processes, each with separate replicas, relative to one process."""
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
-        list(pool.map(epoch_of_lanes, [count] * 2))  # both start, and meet the digits
-        alone = pool.submit(epoch_of_lanes, count, 3).result()
-        return 2 * alone / max(pool.map(partial(epoch_of_lanes, turns=3), [count] * 2))
+        list(pool.map(epoch_of_lanes, [count] * 2))  # starts both processes and loads the digits
+        one = pool.submit(epoch_of_lanes, count, 3).result()
+        return 2 * one / max(pool.map(partial(epoch_of_lanes, repetitions=3), [count] * 2))
 
 
 def notebook(images: np.ndarray, labels: np.ndarray) -> float:
@@ -141,15 +147,15 @@ def notebook(images: np.ndarray, labels: np.ndarray) -> float:
 
 
 def table_of_engines(given: argparse.Namespace, split: Examples, updates: int) -> None:
-    """Both engines, variant by variant."""
+    """Print a row for each variant with the times of both engines."""
     best = peak()
-    cores = "one core" if CORES == 1 else f"{CORES} cores to one process"
+    cores = "one core" if CORES == 1 else f"one process with {CORES} cores"
     count = given.replicas * CORES
-    told = (
+    measured = (
         "whole epochs" if updates == len(split) else f"whole epochs of `lanes`, {updates} updates of `vmap`"
     )
-    print(f"One core: {best:.0f} GFLOP/s in `{library.kernels()[library.chosen_kernel()]}`'s vectors.")
-    print(f"{len(split):,} digits, {count} replicas, {told}; microseconds per replica, {cores}.\n")
+    print(f"One core: {best:.0f} GFLOP/s with the vectors of `{library.kernels()[library.chosen_kernel()]}`.")
+    print(f"{len(split):,} digits, {count} replicas, {measured}; microseconds per replica, {cores}.\n")
     print("| variant | update: `vmap` | `lanes` | ratio | of peak ", end="")
     print("| evaluation: `vmap` | `lanes` | ratio | of peak |")
     print("|---|---|---|---|---|---|---|---|---|")
@@ -164,7 +170,9 @@ def main() -> None:
     )
     parser.add_argument("--variants", default=",".join(VARIANTS))
     parser.add_argument("--replicas", type=int, default=16, help="per core")
-    parser.add_argument("--updates", type=int, help="of vmap and of the notebook's loop; default: an epoch")
+    parser.add_argument(
+        "--updates", type=int, help="updates of vmap and of the notebook's loop; default: one epoch"
+    )
     given = parser.parse_args()
     split = digits().train
     n = len(split)
@@ -179,9 +187,14 @@ def main() -> None:
     for count in WIDTHS:
         each = epoch_of_lanes(count, 1 if count > 64 else 3) / n / count * 1e6
         print(f"| {count} | {each:.2f} |", flush=True)
-    print(f"\nTwo processes of 32 replicas each against one: {two_processes(32):.2f}×.\n", flush=True)
+    print(
+        f"\nThroughput of two processes of 32 replicas each, relative to one: {two_processes(32):.2f}×.\n",
+        flush=True,
+    )
     if (cores := os.cpu_count() or 1) > 1:
-        subprocess.run([sys.executable, *sys.argv], env=ASKED | {"LECUN1989_THREADS": str(cores)}, check=True)
+        subprocess.run(
+            [sys.executable, *sys.argv], env=ENVIRONMENT | {"LECUN1989_THREADS": str(cores)}, check=True
+        )
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ def load(options: DatasetOptions, manual_dir: str | Path | None = None) -> "Data
         for such files.
 
     Raises:
-      DataUnavailable: the data set is neither on this machine nor downloadable; the message names the remedies.
+      DataUnavailable: the data set is neither on this machine nor downloadable; the message lists the remedies.
     """
     loader = import_module(DATASETS[options.name].module)
     dataset: Dataset = loader.load(options, Path(manual_dir) if manual_dir else None)
@@ -30,6 +30,6 @@ def load(options: DatasetOptions, manual_dir: str | Path | None = None) -> "Data
 
 
 def describe(name: str, manual_dir: str | Path | None = None) -> str:
-    """One line on where `load` finds a data set of `DATASETS`."""
+    """Describe in one line where `load` finds a data set of `DATASETS`."""
     line: str = import_module(DATASETS[name].module).describe(Path(manual_dir) if manual_dir else None)
     return line

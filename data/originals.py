@@ -13,7 +13,7 @@ SPLITS = ("train", "test")
 
 
 class DataUnavailable(Exception):
-    """A data set cannot be loaded; the message names what is missing, the searched locations and the remedies."""
+    """A data set cannot be loaded; the message lists what is missing, the searched locations and the remedies."""
 
 
 @dataclass(frozen=True)

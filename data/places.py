@@ -1,7 +1,7 @@
-"""Where the files of a data set are, and how they get there.
+"""Locates, downloads and prepares the files of a data set.
 
-A data set is read from a prepared TFDS copy, else from its original files, which are then prepared, else it is
-downloaded. Copies are searched in, and written to, the TFDS data directory or the user cache.
+A data set is read from a prepared TFDS copy, else from its original files, from which a copy is prepared, else it is
+downloaded. Copies are stored in the TFDS data directory or the user cache.
 """
 
 import contextlib
@@ -64,13 +64,13 @@ def tfds_dir() -> Path:
 
 
 def user_cache() -> Path:
-    """The TFDS data directory of this project, used where the other is not writable."""
+    """The TFDS data directory of this project, used if the default one is not writable."""
     caches = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
     return caches / "lecun1989-sweep" / "tensorflow_datasets"
 
 
 def manual_dirs(given: Path | None) -> list[Path]:
-    """Directories in which original files are searched, in this order."""
+    """Directories that are searched for original files, in this order."""
     named = [given, os.environ.get(MANUAL_DIR_VARIABLE), tfds_dir() / "downloads" / "manual"]
     return list(dict.fromkeys(Path(folder).expanduser() for folder in named if folder))
 
@@ -88,7 +88,7 @@ def locate(originals: Originals, manual_dir: Path | None) -> Place | None:
 
 
 def describe(originals: Originals, manual_dir: Path | None) -> str:
-    """One line on where `fetch` would find the data set."""
+    """Describe in one line where `fetch` finds the data set."""
     place = locate(originals, manual_dir)
     if place is None:
         return f"not found: downloaded from {originals.url} on first use"
@@ -114,7 +114,7 @@ def fetch(originals: Originals, manual_dir: Path | None) -> Place:
     elif not _reachable(originals):
         raise DataUnavailable(_not_found(originals, manual_dir))
 
-    from data.tfds_cache import prepare  # importing TFDS takes seconds: not before the error above
+    from data.tfds_cache import prepare  # takes seconds, so it follows the error above
 
     try:
         data_dir = _writable_data_dir(originals)

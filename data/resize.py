@@ -1,7 +1,8 @@
 """Resize 28x28 digits to the 16x16 input of the network.
 
-Bit-identical to ``jax.image.resize`` (0.10.2) on a CPU with fused multiply-add. Written with NumPy, because that
-function rounds differently on a GPU or an older CPU, and the digest of a data set must not depend on the machine.
+Bit-identical to ``jax.image.resize`` (0.10.2) on a CPU with fused multiply-add. Implemented in NumPy, because
+the JAX function rounds differently on a GPU or an older CPU, and the digest of a data set must not depend on the
+machine.
 """
 
 import numpy as np
@@ -27,7 +28,7 @@ def to_network(raw: np.ndarray, antialias: bool) -> np.ndarray:
 
 
 def _weights(side: int, antialias: bool) -> np.ndarray:
-    """[side, 16] float32: weight of each input row in each output row, a normalised triangle."""
+    """[side, 16] float32: weight of each input row in each output row, a normalised triangle function."""
     one = np.float32(1)
     scale = np.float32(side / SIDE)
     centres = (np.arange(SIDE, dtype=np.float32) + np.float32(0.5)) * scale - np.float32(0.5)

@@ -1,11 +1,11 @@
 """Random order of the rows, identical to ``jax.random.permutation``.
 
-Written with NumPy, so that the process that loads the digits never opens an accelerator, and so that a subset does
-not depend on JAX's defaults. The generator is Threefry-2x32 with 20 rounds (Salmon et al. 2011, "Parallel random
+Implemented in NumPy, so that the process that loads the digits does not open an accelerator, and so that a subset
+does not depend on JAX's defaults. The generator is Threefry-2x32 with 20 rounds (Salmon et al. 2011, "Parallel random
 numbers: as easy as 1, 2, 3"). Tests compare it with JAX for random seeds.
 
-JAX has two layouts of the counters that Threefry encrypts. "notebook" is the default of the notebooks' time, now
-``jax.threefry_partitionable(False)``. "today" is the current default, in which number i depends on i only.
+JAX has two layouts of the counters that Threefry encrypts. "notebook" is the former default that the notebooks
+used, now ``jax.threefry_partitionable(False)``. "today" is the current default: number i depends only on i.
 """
 
 import math

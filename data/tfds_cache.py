@@ -125,7 +125,7 @@ def _png(pixels: np.ndarray) -> io.BytesIO:
 
 
 def _paths(originals: Originals, folder: Path | None, dl_manager: Any) -> dict[str, Path]:
-    """Path of each original file by its name; downloads the files when there is no folder."""
+    """Path of each original file by its name; downloads the files if `folder` is None."""
     if folder is not None:
         return {name: folder / name for name in originals.sha256}
     downloaded = dl_manager.download({name: originals.url + name for name in originals.sha256})

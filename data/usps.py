@@ -43,7 +43,7 @@ def load(options: DatasetOptions, manual_dir: Path | None = None) -> Dataset:
     """Load both splits, in file order unless the options give a subset seed.
 
     Raises:
-      DataUnavailable: there is no copy, no original files and no network.
+      DataUnavailable: neither a copy, the original files nor a network is available.
     """
     train, test = (
         Examples(images, labels) for images, labels in places.read_splits(ORIGINALS, options, manual_dir)
@@ -63,5 +63,5 @@ def load(options: DatasetOptions, manual_dir: Path | None = None) -> Dataset:
 
 
 def describe(manual_dir: Path | None = None) -> str:
-    """One line on where `load` finds the digits."""
+    """Describe in one line where `load` finds the digits."""
     return places.describe(ORIGINALS, manual_dir)

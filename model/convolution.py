@@ -1,8 +1,8 @@
-"""The network's convolution, 5×5 with stride 2, in a form that stays fast when every replica has its own kernel.
+"""The network's convolution, 5×5 with stride 2, in a form that is fast when every replica has its own kernel.
 
-`jax.vmap` of XLA's convolution over kernels is a grouped convolution with one group per replica, which no back
-end runs well (github.com/jax-ml/jax/issues/13800). The two forms below become plain matrix products and
-elementwise loops instead. Both compute the same sums and differ in rounding only.
+`jax.vmap` of XLA's convolution over kernels is a grouped convolution with one group per replica, which is slow
+on every back end (github.com/jax-ml/jax/issues/13800). The two forms below compile to matrix products and elementwise
+loops. Both compute the same sums and differ only in rounding.
 """
 
 from functools import reduce
@@ -26,7 +26,7 @@ def convolve(planes: Array, kernel: Array) -> Array:
       [..., m, m, O] float32 with m = n / 2 - 2.
 
     XLA's CPU back end is fast at matrix products but does not vectorise reductions over replicas in the last
-    axis; on GPUs and TPUs products of matrices this small leave most of a matrix unit idle.
+    axis; on GPUs and TPUs, products of such small matrices leave most of a matrix unit idle.
     """
     sums: Array = jax.lax.platform_dependent(planes, kernel, cpu=_by_matrix_product, default=_by_taps)
     return sums
@@ -36,7 +36,7 @@ def _by_taps(planes: Array, kernel: Array) -> Array:
     """Sum over the 25 taps of a shifted plane times that tap's weights."""
     *batch, n, _, channels = planes.shape
     m = n // 2 - 2
-    # Even and odd rows and columns apart, so that each tap reads a block without stride.
+    # Even and odd rows and columns are separated, so that each tap reads a block without stride.
     phases = planes.reshape(*batch, n // 2, 2, n // 2, 2, channels)
     products = [
         phases[..., i // 2 : i // 2 + m, i % 2, j // 2 : j // 2 + m, j % 2, :, None] * kernel[i, j]
@@ -47,10 +47,10 @@ def _by_taps(planes: Array, kernel: Array) -> Array:
 
 
 def _by_matrix_product(planes: Array, kernel: Array) -> Array:
-    """Each unit's inputs gathered in a column, times the kernel as a matrix."""
+    """Gather the inputs of each unit in a column, then multiply the kernel as a matrix by the columns."""
     m = planes.shape[-2] // 2 - 2
     x = jnp.moveaxis(planes, -1, -3)
-    # Rows first, then columns: ten copies of blocks in place of 25.
+    # Rows first, then columns: ten copies of blocks instead of 25.
     phases = (x[..., 0::2, :], x[..., 1::2, :])
     x = jnp.stack([phases[i % 2][..., i // 2 : i // 2 + m, :] for i in TAPS])
     phases = (x[..., 0::2], x[..., 1::2])

@@ -1,12 +1,12 @@
 """Diagonal second derivatives of the loss, the positive approximation of Becker and LeCun.
 
-With a = Σ w x the input of a unit and x' = f(a) its output, second derivatives h propagate backwards as
+Let a = Σ w x be the input of a unit and x' = f(a) its output. Second derivatives h propagate backwards as
 
     h(a) = f'(a)² h(x'),    h(x) = Σ w² h(a),    h(w) = Σ x² h(a),
 
 where the sums run over the connections of x and over those that share w. The term f''(a) ∂E/∂x' and all
-off-diagonal terms are dropped, so h is never negative. It is backpropagation with squared weights, inputs and
-derivatives, written below as rules for `jax.vjp`.
+off-diagonal terms are dropped, so h is nonnegative. It is backpropagation with squared weights, inputs and
+derivatives, implemented below as custom rules for `jax.vjp`.
 
 Sources: S. Becker and Y. LeCun 1988, "Improving the Convergence of Back-Propagation Learning with Second Order
 Methods"; Y. LeCun et al. 1998, "Gradient-Based Learning Applied to Document Recognition", appendix C.

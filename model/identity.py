@@ -1,8 +1,8 @@
 """Identity of stored results: stable under added and renamed fields. Standard library only.
 
-A digest covers the fields of identity version 1 always and a later field only where it differs from its default.
-The default of a later field must therefore describe what the program did before the field existed. A field may be
-renamed in Python; its stored name stays.
+A digest always covers the fields of identity version 1. It covers a later field only if the field differs from its
+default. The default of a later field must therefore describe the behaviour before the field existed. A field may be
+renamed in Python; its stored name does not change.
 """
 
 import hashlib
@@ -51,10 +51,10 @@ class Identity:
         return {self.stored_name(name): value for name, value in values.items()}
 
     def by_field(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Values by Python name, from values under either spelling.
+        """Values by Python name, from values by Python or stored name.
 
         Raises:
-          ValueError: a field is given under both spellings.
+          ValueError: a field is given under both names.
         """
         names = {stored: name for name, stored in self.stored_names.items()}
         for stored, name in names.items():
@@ -78,5 +78,5 @@ class Identity:
 
 
 def digest(values: Mapping[str, Any]) -> str:
-    """SHA-256 (64 hex digits) over JSON values, whatever their order."""
+    """SHA-256 (64 hex digits) over JSON values, independent of their order."""
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()

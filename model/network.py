@@ -1,7 +1,7 @@
-"""The 1989 network in Flax: an image in, ten outputs out. 9,760 parameters, 64,660 connections.
+"""The 1989 network in Flax: maps an image to ten outputs. 9,760 parameters, 64,660 connections.
 
-LeCun et al. 1989, section "Network Architecture", with Karpathy's choice of the H1 to H2 wiring, which the
-paper leaves open.
+LeCun et al. 1989, section "Network Architecture". The paper does not specify the connections from H1 to H2; they
+follow Karpathy.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from model.curvature import Bilinear, Elementwise, squared_derivative, squared_f
 from model.names import Activation, Init, Output
 from model.variants import Variant
 
-BACKGROUND = -1.0  # of an image, and of the border that both convolutions see
+BACKGROUND = -1.0  # of an image, and of the padding of both convolutions
 H2_OUTPUTS = 4 * 4 * 12
 
 Params = dict[str, Any]  # the Flax parameter tree, float32
@@ -28,7 +28,7 @@ class Network(nn.Module):
     """Maps images [..., 16, 16] in [-1, 1] to outputs [..., 10].
 
     The names of the parameters are those that Flax gave the notebook's layers. Flax derives each initial
-    tensor's random key from its name, and `sweep replay` reproduces the notebook to the digit.
+    tensor's random key from its name, and `sweep replay` reproduces the notebook's printed digits.
     """
 
     variant: Variant
@@ -105,7 +105,7 @@ def _squared_dot_general(x: Array, w: Array, *dimensions: Any, **options: Any) -
 
 
 class _Kernel(nn.Module):
-    """The kernel of a convolution, in the place that `nn.Conv` gives it in the parameter tree."""
+    """The kernel of a convolution, at the path that `nn.Conv` uses in the parameter tree."""
 
     shape: tuple[int, ...]
     initializer: Initializer
@@ -127,9 +127,9 @@ def _pad(planes: Array) -> Array:
 
 
 def _initializers(init: Init) -> tuple[Initializer, Initializer]:
-    """Laws of the convolutions' and of the dense layers' initial weights."""
+    """Initializers of the convolutions and of the dense layers."""
     flax_default = nn.initializers.lecun_normal()
-    if init == "flax":  # he_uniform is U(±√6/√fan-in): √6 ≈ 2.45 stands for Karpathy's 2.4
+    if init == "flax":  # he_uniform is U(±√6/√fan-in): √6 ≈ 2.45 approximates Karpathy's 2.4
         return nn.initializers.he_uniform(), flax_default
     if init == "notebook":
         return nn.initializers.uniform(0.01), flax_default
@@ -139,7 +139,7 @@ def _initializers(init: Init) -> tuple[Initializer, Initializer]:
 
 
 def _uniform(limit: Callable[[int], float]) -> Initializer:
-    """U(±limit(fan-in)), fan-in being all axes of the kernel but the last."""
+    """U(±limit(fan-in)), where the fan-in is the product of all axes of the kernel except the last."""
 
     def init(key: Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Array:
         fan_in = 1

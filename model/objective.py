@@ -12,8 +12,8 @@ def loss(objective: Objective, outputs: Array, labels: Array) -> Array:
     """Loss of each example.
 
     Args:
-      objective: "squared": mean over the ten outputs of (output - target)², target +1 for the digit's own
-        output and -1 for the others, as in 1989; "cross_entropy": softmax cross-entropy, nats.
+      objective: "squared": mean over the ten outputs of (output - target)², target +1 for the output of the
+        true digit and -1 for the others, as in 1989; "cross_entropy": softmax cross-entropy, nats.
       outputs: [..., 10] float32.
       labels: [...] int32 in 0..9.
 
@@ -28,7 +28,7 @@ def loss(objective: Objective, outputs: Array, labels: Array) -> Array:
 
 
 def output_curvature(objective: Objective, outputs: Array) -> Array:
-    """Second derivative of an example's loss by each output: [..., 10] float32. It depends on no label."""
+    """Second derivative of an example's loss by each output: [..., 10] float32. It does not depend on the label."""
     if objective == "squared":
         return jnp.full_like(outputs, 2 / 10)
     probabilities = jax.nn.softmax(outputs)
@@ -36,5 +36,5 @@ def output_curvature(objective: Objective, outputs: Array) -> Array:
 
 
 def predictions(outputs: Array) -> Array:
-    """Index of the largest output, the lowest of equal ones: [..., 10] to [...] int32."""
+    """Index of the largest output, the lowest index if several are equal: [..., 10] to [...] int32."""
     return jnp.argmax(outputs, axis=-1).astype(jnp.int32)

@@ -1,7 +1,7 @@
 """Random streams. Every draw is a pure function of (seed, stream, epoch, step).
 
-No generator state is carried from draw to draw, so a draw depends neither on the other replicas of a shard nor on
-where a run was interrupted, and every engine can compute the same draws: threefry2x32 of the counters below.
+There is no generator state between draws. A draw therefore depends neither on the other replicas of a shard nor on
+interruptions of a run, and every engine can compute the same draws: threefry2x32 of the counters below.
 
 By default all streams of a replica use the replica's seed. A variant can fix the seed of one stream for all
 replicas, which leaves the draws of the other streams unchanged.
@@ -23,13 +23,13 @@ Seed = TypeVar("Seed", Array, np.ndarray)
 
 
 def stream_seed(variant: Variant, stream: Stream, seed: Seed) -> Seed | np.ndarray:
-    """Seed of a stream: the variant's fixed one, else the replica's. seed: [...] uint32; the result has its shape."""
+    """Seed of a stream: the variant's fixed seed, else the replica's. seed: [...] uint32, as is the result."""
     fixed = {"init": variant.init_seed, "shift": variant.shift_seed, "dropout": variant.dropout_seed}[stream]
     return seed if fixed is None else np.full(np.shape(seed), fixed, np.uint32)
 
 
 def stream_key(seed: Array | np.ndarray, stream: Stream) -> Array:
-    """Key of a stream. seed: [] uint32, from `stream_seed`. Independent of the variant: variants pair by seed."""
+    """Key of a stream. seed: [] uint32, from `stream_seed`. Independent of the variant, so variants pair by seed."""
     return jax.random.fold_in(jax.random.key(seed, impl="threefry2x32"), _NUMBER[stream])
 
 

@@ -1,1 +1,1 @@
-"""What libtpu, the TPU compiler, says of the engines' programs. Start reading at `__main__.py`."""
+"""Estimates of libtpu, the TPU compiler, for the engines' programs. Start reading at `__main__.py`."""

@@ -1,4 +1,4 @@
-"""What the TPU compiler estimates for the engines `vmap` and `pallas`. No TPU is needed.
+"""Estimates of the TPU compiler for the engines `vmap` and `pallas`. No TPU is needed.
 
     python -m pip install 'lecun1989-sweep[tpu]'
     python -m benchmarks.tpu [--engine pallas] [--variant base,dropout] [--chip v5e] [--replicas 1024]
@@ -6,8 +6,8 @@
 compiles training and evaluation for each chip and prints, in Markdown: kernels, cycles per update (or example) and
 replica, the share of the vector ALUs' slots that are filled, VMEM and HBM in use, the time to compile, and the time
 that 1,000 seeds × five variants would take on a host of eight chips. Nothing is measured: the cycles of `pallas` are
-the bundles of the final schedule, without stalls; those of `vmap` are the compiler's own estimates. Both leave out
-what is around the programs: the change of layout, transfers to and from the host, and start-up.
+the bundles of the final schedule, without stalls; those of `vmap` are the compiler's own estimates. Both exclude
+the work around the programs: the change of layout, transfers to and from the host, and start-up.
 
     python -m benchmarks.tpu --measure
 
@@ -41,17 +41,17 @@ def figures(engine: str, variant: str, chip: str, part: str, replicas: int) -> F
     """Compile in another process.
 
     Raises:
-      SystemExit: it failed; with the last line of what it said.
+      SystemExit: the compiler failed; the message has the last line of its output.
     """
     with tempfile.TemporaryDirectory() as dump:
         flags = (
             f"--xla_jf_dump_to={dump} --xla_jf_dump_llo_text=true --xla_jf_dump_llo_pass_label_regex=final.*"
         )
-        alone = {"TPU_SKIP_MDS_QUERY": "1", "ALLOW_MULTIPLE_LIBTPU_LOAD": "1", "JAX_PLATFORMS": "cpu"}
+        environment = {"TPU_SKIP_MDS_QUERY": "1", "ALLOW_MULTIPLE_LIBTPU_LOAD": "1", "JAX_PLATFORMS": "cpu"}
         command = [sys.executable, "-m", "benchmarks.tpu.program", engine, variant, chip, part, str(replicas)]
         done = subprocess.run(
             command,
-            env=os.environ | alone | {"LIBTPU_INIT_ARGS": flags, DUMP: dump},
+            env=os.environ | environment | {"LIBTPU_INIT_ARGS": flags, DUMP: dump},
             capture_output=True,
             text=True,
         )
@@ -107,7 +107,7 @@ def main() -> None:
             "skipped: libtpu is not installed (python -m pip install 'lecun1989-sweep[tpu]')", file=sys.stderr
         )
         return
-    print(f"Compiler estimates for {given.replicas:,} replicas; nothing here is measured on a device.\n")
+    print(f"Compiler estimates for {given.replicas:,} replicas; nothing is measured on a device.\n")
     print(HEAD)
     found: dict[tuple[str, str], dict[tuple[str, str], Figures]] = {}
     for chip in given.chip:

@@ -36,7 +36,9 @@ class Estimates:
         """JAX's loops count from 0 to a constant, the only one in the condition."""
         bounds = _BOUND.findall("\n".join(self._lines[condition]))
         if len(bounds) != 1:
-            raise ValueError(f"the trips of a loop are not known: its condition has {len(bounds)} constants")
+            raise ValueError(
+                f"the trip count of a loop is unknown: its condition has {len(bounds)} constants"
+            )
         return int(bounds[0])
 
     def _kernels(self, name: str) -> int:

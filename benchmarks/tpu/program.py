@@ -1,6 +1,6 @@
-"""Compiles one program for a chip that need not be there, and prints what the compiler says as one line of JSON.
+"""Compiles one program for a chip, which need not be present, and prints the compiler's estimates as a line of JSON.
 
-Run by `python -m benchmarks.tpu` in a process of its own: libtpu reads where to write its dumps when it is loaded.
+`python -m benchmarks.tpu` runs it in a separate process, because libtpu reads the folder of its dumps on loading.
 """
 
 import json
@@ -16,12 +16,12 @@ from benchmarks.tpu import hlo, schedule
 from benchmarks.tpu.chips import CHIPS, VALU_SLOTS
 
 TRAIN, TEST = 7291, 2007  # digits
-DUMP = "LECUN1989_TPU_DUMP"  # environment: folder of libtpu's dumps
+DUMP = "LECUN1989_TPU_DUMP"  # environment variable: folder of libtpu's dumps
 
 
 @dataclass(frozen=True)
 class Figures:
-    """Of one program, all by the compiler."""
+    """The compiler's estimates for one program."""
 
     engine: str
     variant: str

@@ -1,7 +1,7 @@
 """Reads the final schedule of a kernel that libtpu dumps: very long instruction words, called bundles.
 
-The core starts one bundle per cycle. A kernel's cycles are its bundles, each times the trips of the loops around it.
-Stalls, such as a load that waits for HBM, come on top and are not included.
+The core starts one bundle per cycle. The cycles of a kernel are the number of its bundles, each multiplied by the
+trip counts of the enclosing loops. Stalls, such as a load that waits for HBM, are not included.
 """
 
 import re
@@ -23,7 +23,7 @@ class Loop:
 
     first: int
     last: int
-    trips: int | None  # None: not known before the kernel runs
+    trips: int | None  # None: unknown before the kernel runs
     inner: "list[Loop]" = field(default_factory=list)
 
 
@@ -35,11 +35,11 @@ class Schedule:
     loops: list[Loop]
 
     def example_loop(self) -> Loop:
-        """The loop over examples: the outermost one whose trips are not known."""
+        """The loop over examples: the outermost one whose trip count is unknown."""
         return next(loop for loop in _walk(self.loops) if loop.trips is None)
 
     def cycles(self, loop: Loop) -> int:
-        """Of one trip."""
+        """Cycles of one trip."""
         return self._sum(loop, lambda bundle: 1)
 
     def valu_operations(self, loop: Loop) -> int:
@@ -88,7 +88,7 @@ def read(text: str) -> Schedule:
 
 
 def _walk(loops: list[Loop]) -> Iterator[Loop]:
-    """Every loop before those inside it."""
+    """All loops; each loop precedes its inner loops."""
     for loop in loops:
         yield loop
         yield from _walk(loop.inner)

@@ -10,7 +10,7 @@ from model.variants import VARIANTS
 
 @dataclass(frozen=True)
 class Job:
-    """A variant's block of replicas, from the first epoch to the last: one chip at a time can run it."""
+    """A variant's block of replicas, from the first epoch to the last. It runs on one chip at a time."""
 
     variant: str
     seconds: float
@@ -24,7 +24,7 @@ def jobs(variant: str, seeds: int, training: Figures, evaluation: Figures) -> li
 
 
 def makespan(work: list[Job]) -> float:
-    """Seconds until the last chip of a host is done: the longest jobs first, each to the chip that is free first."""
+    """Seconds until all chips of a host are done: longest jobs first, each on the first free chip."""
     free = [0.0] * HOST_CHIPS
     for job in sorted(work, key=lambda job: -job.seconds):
         chip = free.index(min(free))
@@ -33,7 +33,7 @@ def makespan(work: list[Job]) -> float:
 
 
 def describe(engine: str, chip: str, seeds: int, figures: Mapping[tuple[str, str], Figures]) -> str:
-    """The arithmetic, in Markdown. figures: of (variant, part)."""
+    """The calculation in Markdown. figures: by (variant, part)."""
     lines = [
         f"{seeds:,} seeds × {len(VARIANTS)} variants with `{engine}` on a {chip} host of {HOST_CHIPS} chips, "
         f"at {CHIPS[chip].gigahertz} GHz:",

@@ -1,7 +1,7 @@
 """Run a program over any number of replicas in blocks of one fixed width.
 
 XLA does not guarantee that a batched program computes the same bits at different batch widths
-(github.com/jax-ml/jax/issues/26308). A fixed width does, and needs one compilation for all shards.
+(github.com/jax-ml/jax/issues/26308). A fixed width guarantees it, and needs only one compilation for all shards.
 """
 
 from collections.abc import Callable
@@ -30,8 +30,8 @@ def in_blocks(program: Callable[[Any], Results], replicas: Any) -> Results:
 
     Args:
       program: maps a tree with leaves [block(), …] to another one.
-      replicas: tree with leaves [R, …]. The last block is padded with copies of the last replica, which cost
-        nothing extra and diverge only if that replica does.
+      replicas: tree with leaves [R, …]. The last block is padded with copies of the last replica, which
+        diverge only if that replica does.
 
     Returns:
       The program's results, leaves [R, …].

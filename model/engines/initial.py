@@ -1,4 +1,4 @@
-"""Initial replicas, shared by all engines: a seed starts from the same bits in each of them."""
+"""Initial replicas, shared by all engines: the initial weights of a seed have the same bits in every engine."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -26,7 +26,7 @@ def init(variant: Variant, seeds: np.ndarray) -> ReplicaState:
       States with leaves [R, …].
     """
     seeds = np.asarray(seeds, np.uint32)
-    # The seeds are an argument of one program, fixed or not: a constant would be folded with other roundings.
+    # Fixed seeds are arguments of the program too: constant folding would round differently.
     program = _init_program(replace(variant, init_seed=None))
     drawn = in_blocks(program, jnp.asarray(stream_seed(variant, "init", seeds)))
     return drawn._replace(seed=jnp.asarray(seeds))

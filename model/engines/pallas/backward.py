@@ -1,7 +1,8 @@
-"""Backward pass of one example, from the deltas of the outputs down, with the update of every parameter.
+"""Backward pass of one example, from the deltas of the outputs to H1, with the update of every parameter.
 
 A *delta* is the derivative of the loss with respect to a unit's sum. Deltas are paired tiles. A sum over the units
-of a layer adds its even units in the upper half of a tile and its odd ones in the lower; `pair_sums` adds the halves.
+of a layer adds its even units in the upper half of a tile and its odd units in the lower half. `pair_sums` adds the
+halves.
 """
 
 from collections.abc import Callable, Sequence
@@ -119,7 +120,7 @@ class Backward:
         return pair_sums(*sums)
 
     def _planes1(self, i: Array) -> None:
-        """Updates what reads a pair of H1's planes (w2), and their own b1 and w1."""
+        """Update the weights that read a pair of H1's planes (w2), and the planes' b1 and w1."""
         quad, k = lax.div(i, 2), 2 * lax.rem(i, 2)
 
         def reader(r: Array, n: int | Array, plane: int | Array) -> tuple[Array, Array]:
@@ -205,7 +206,7 @@ class Backward:
 
 
 def _through(activation: Activation, delta: Array, unit: Array) -> Array:
-    """From the derivative with respect to a unit's output to that with respect to its sum."""
+    """Convert the derivative with respect to a unit's output to the derivative with respect to its sum."""
     return delta * (1.0 - unit * unit) if activation == "tanh" else jnp.where(unit > 0.0, delta, 0.0)
 
 

@@ -1,8 +1,8 @@
 """Geometry of the two convolutions: 5 × 5 taps, stride 2, two pixels of background around the input.
 
 The background is -1 everywhere, so a tap that reads it adds minus its weight to the output, and minus the output's
-delta to the weight's gradient. The kernels compute those sums apart (`EdgeSums`) and multiply inside the input only:
-86 % of the products of H1 and 72 % of those of H2 are left.
+delta to the weight's gradient. The kernels compute those sums separately (`EdgeSums`) and multiply only inside the
+input: 86 % of the products of H1 and 72 % of those of H2 remain.
 """
 
 from collections.abc import Sequence
@@ -37,7 +37,7 @@ def outputs_outside(tap: int, side: int) -> tuple[int, ...]:
 
 
 def products_of_parity(odd_y: int, odd_x: int) -> list[tuple[int, int, int]]:
-    """What the units of a plane of H1 in rows and columns of one parity contribute to a plane of H2.
+    """Products that the units of a plane of H1 in rows and columns of one parity contribute to a plane of H2.
 
     Returns:
       (tap 0..24, output 0..15, unit 0..15), one of the units' 4 × 4, for each product.
@@ -53,7 +53,7 @@ def products_of_parity(odd_y: int, odd_x: int) -> list[tuple[int, int, int]]:
 
 
 class EdgeSums:
-    """Sums over parts of a square grid of tiles. Each is computed once, when it is first needed."""
+    """Sums over parts of a square grid of tiles. Each sum is computed once, on first use."""
 
     def __init__(self, grid: Sequence[Sequence[Array]]) -> None:
         self._grid = grid

@@ -12,11 +12,11 @@ from model.engines.pallas.tiles import H2_PAIRS, Ref, is_even, repeat
 
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 _PARITY = 0x1BD11BDA
-_CHAINS = 4  # draws made side by side, so that their dependent operations overlap
+_CHAINS = 4  # draws computed together, so that their dependent operations overlap
 
 
 class Key(NamedTuple):
-    """A threefry2x32 key, or the two words that it makes of a counter."""
+    """A threefry2x32 key, or the two words that it computes from a counter."""
 
     high: Array
     low: Array

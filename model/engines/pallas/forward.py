@@ -1,4 +1,4 @@
-"""Forward pass of one example: image in, the sums of the ten outputs out."""
+"""Forward pass of one example: from the image to the sums of the ten outputs."""
 
 from typing import NamedTuple
 
@@ -39,7 +39,7 @@ _UNROLL3 = 8  # inputs of H3 in an iteration
 
 
 class Units(NamedTuple):
-    """Buffers in VMEM for the units of one example, [n, sublanes, lanes] float32. Shared tiles, but for the mask."""
+    """Buffers in VMEM for the units of one example, [n, sublanes, lanes] float32. Shared tiles, except the mask."""
 
     image: Ref  # [256] pixels, row by row
     h1: Ref  # [plane 12, row, column]
@@ -53,7 +53,7 @@ def activate(activation: Activation, x: Array) -> Array:
 
 
 def fold_background(p: Tensors) -> None:
-    """Move the background's share of the sums of H1 and H2 into the biases. `forward` then leaves it out."""
+    """Move the background's share of the sums of H1 and H2 into the biases. `forward` then omits it."""
 
     def planes(i: Array) -> None:
         edges1, edges2 = _edges1(p, i), _edges2(p, i)
@@ -144,7 +144,7 @@ def _forward2(activation: Activation, keep: float, p: Tensors, units: Units, fol
 
 
 def _add_plane2(p: Tensors, units: Units, kernel: Array, plane: Array, sums: list[Array]) -> None:
-    """Add to the 16 sums of a pair of H2's planes what one plane of H1 contributes.
+    """Add the contribution of one plane of H1 to the 16 sums of a pair of H2's planes.
 
     Args:
       kernel: first of the 25 weights in w2.

@@ -1,4 +1,4 @@
-"""Brings an example's image into VMEM, one tile per pixel, shifted for each replica if the variant says so."""
+"""Loads an example's image into VMEM, one tile per pixel, with a shift per replica if the variant has shifts."""
 
 import jax.numpy as jnp
 from jax import Array
@@ -25,7 +25,7 @@ def show(image: Ref, pixels: Ref, example: Array, tile: Tile) -> None:
 def roll(image: Ref, rows: Array, columns: Array, largest: int) -> None:
     """Roll the image of each replica by rows - largest and columns - largest, as numpy.roll.
 
-    A roll by any number of pixels is made of rolls by 1, 2, 4 and 8, each taken or not: one select per pixel.
+    A roll by any number of pixels is composed of optional rolls by 1, 2, 4 and 8, with one select per pixel each.
     """
 
     def roll_lines(start: Array, stride: int, amounts: Array) -> None:

@@ -1,8 +1,8 @@
 """The two Pallas kernels: an epoch of training, and an evaluation, of any number of blocks of replicas.
 
 The grid is (blocks, chunks of examples). The states of a block enter VMEM with its first chunk, stay there for the
-whole epoch, and leave with its last. Images, labels and learning rates are the same for all replicas: they reach
-the kernel as scalars in SMEM, a chunk at a time.
+whole epoch, and are copied back with its last chunk. Images, labels and learning rates are the same for all replicas:
+they are scalars in SMEM, loaded one chunk at a time.
 """
 
 from collections.abc import Sequence
@@ -47,7 +47,7 @@ def train(
       hyperparams: [3, N] float32: rate, decay and epsilon of each update (`optimizer.AdamW`).
       keys: [blocks, 4, sublanes, lanes] uint32: epoch keys of "shift" and of "dropout", two words each.
       states: parameters, then AdamW's two moments; each [blocks, 4880, sublanes, lanes] float32.
-      tile: shape of a tile; another than (8, 128) for the interpreter only.
+      tile: shape of a tile; shapes other than (8, 128) only work in the interpreter.
       interpret: run in Pallas' interpreter.
 
     Returns:
@@ -115,7 +115,7 @@ def evaluate(
 
 
 def _draw(program: Program, keys: Ref, step: Array, units: Units) -> None:
-    """Shift the image and fill the dropout mask, as the program says. keys: of the epoch, two words each."""
+    """Shift the image and fill the dropout mask if the program uses them. keys: of the epoch, two words each."""
     if program.shift:
         shift = draw_shift(Key(keys[0], keys[1]), step, program.shift)
         image.roll(units.image, *shift, program.shift)

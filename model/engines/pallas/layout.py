@@ -1,4 +1,4 @@
-"""Between Flax trees with a leading replica axis and the tiles of blocks. Runs outside the kernels, under jax.jit."""
+"""Converts Flax trees with a leading replica axis to the tiles of blocks and back. Runs outside the kernels."""
 
 from typing import cast
 
@@ -9,7 +9,7 @@ from jax import Array
 from model.engines.pallas.tiles import STARTS, Tensors, Tile, replicas
 from model.network import Params
 
-# How the values of one replica in Flax's order become [half, tile]: their shape, and which of its axes come when.
+# How the values of one replica in Flax's order become [half, tile]: their shape, and the order of its axes.
 _AXES = Tensors(
     w1=((25, 6, 2), (2, 1, 0)),
     b1=((64, 6, 2), (2, 1, 0)),

@@ -32,7 +32,7 @@ def loss(objective: Objective, outs: list[Array], label: Array) -> Array:
         return total([e * e for e in errors]) * (1.0 / OUTPUTS)
     shifted = _shifted(outs)
     log_sum = jnp.log(total([jnp.exp(s) for s in shifted]))
-    # As in Optax, terms of 0 count: an infinite output makes the loss NaN.
+    # As in Optax, terms with factor 0 are included: an infinite output makes the loss NaN.
     return total([(log_sum - s) * _hot(label, n) for n, s in enumerate(shifted)])
 
 

@@ -1,4 +1,4 @@
-"""Updates of parameters in VMEM from their gradients: plain steps, or optax.adamw."""
+"""Updates of parameters in VMEM from their gradients: plain gradient steps, or optax.adamw."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,9 +11,9 @@ from model.engines.pallas.tiles import Tensors, load
 
 @dataclass(frozen=True)
 class Sgd:
-    """Plain steps. Gradients come multiplied by the learning rate: `scale` multiplies the deltas of the outputs.
+    """Plain gradient steps. `scale` multiplies the deltas of the outputs by the learning rate.
 
-    The backward pass is linear in them, so one product per output replaces one per parameter.
+    The backward pass is linear in the deltas, so one product per output replaces one product per parameter.
     """
 
     params: Tensors

@@ -1,4 +1,4 @@
-"""What of a variant is compiled into the kernels, and the vector memory that they need."""
+"""The fields of a variant that are compiled into the kernels, and the vector memory that the kernels need."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -25,12 +25,12 @@ from model.names import Activation, Objective, Optimizer, Output
 from model.streams import drop_threshold
 from model.variants import Variant
 
-_BESIDES = 3 * 2**20  # bytes of VMEM for what the compiler spills from registers and for the predicted digits
+_BESIDES = 3 * 2**20  # bytes of VMEM for registers that the compiler spills and for the predicted digits
 
 
 @dataclass(frozen=True)
 class Program:
-    """The compiled choices. Variants that differ in other fields only share a kernel."""
+    """The compiled options. Variants that differ only in other fields share a kernel."""
 
     activation: Activation
     output: Output
@@ -56,7 +56,7 @@ class Program:
 
     @property
     def drop_below(self) -> int:
-        """Random bits below this drop an output of H2; 0 for no dropout."""
+        """An output of H2 is dropped if its random bits are below this number; 0 for no dropout."""
         return drop_threshold(self.dropout)
 
     @property

@@ -1,15 +1,16 @@
 """Tiles and blocks: how 512 replicas share the registers of a TPU.
 
 A *tile* is one register of the TPU's vector unit: 8 sublanes × 128 lanes of float32. The replicas of a *block*
-each have one place in the upper four sublanes of every tile and one in the lower four. Tiles come in two kinds:
+each have one element in the upper four sublanes of every tile and one in the lower four. A tile is of one of
+two kinds:
 
-- *shared*: both halves hold the same number of each replica, such as a pixel or an input of a layer;
-- *paired*: the halves hold the numbers of two neighbours, 2k and 2k + 1: of two planes of H1 or H2, of two units of
+- *shared*: both halves hold the same value of each replica, such as a pixel or an input of a layer;
+- *paired*: the halves hold the values of two neighbours, 2k and 2k + 1: of two planes of H1 or H2, of two units of
   H3, of two outputs. All parameters are paired.
 
-A layer multiplies shared inputs by paired weights, so that every operation serves two units. A register full of
+A layer multiplies shared inputs by paired weights, so that every operation serves two units. A register of
 1,024 replicas would need as many operations per replica, but would take twice as long for the same seeds.
-Replicas never mix.
+No operation combines replicas.
 """
 
 from collections.abc import Callable, Sequence
@@ -45,7 +46,7 @@ PIXELS = 16 * 16
 class Tensors(NamedTuple):
     """A value for each parameter tensor; the comments give the order of its tiles.
 
-    In HBM the tensors of a block are one array [4880, 8, 128]. In VMEM each has a buffer of its own: the compiler
+    In HBM the tensors of a block are one array [4880, 8, 128]. In VMEM each has a separate buffer: the compiler
     then knows that a store to one does not change another, and moves loads across it.
     """
 
