@@ -49,7 +49,7 @@ class Retried:
 
 @dataclass(frozen=True)
 class Repartitioned:
-    """The same seeds continue in other shards."""
+    """Shards are replaced by other shards with the same seeds."""
 
     removed: tuple[Shard, ...]
     added: tuple[Shard, ...]
@@ -77,7 +77,7 @@ class Observer:
         """A step before training starts, such as "starting Ray"."""
 
     def begin(self, shards: list[Shard], stored: int) -> None:
-        """The plan is made: shards to train, and the number of runs already in the store."""
+        """Training starts: shards to train, and the number of runs already in the store."""
 
     def message(self, shard: Shard, message: Message) -> None:
         """A worker or the executor sent a message about a shard."""

@@ -1,4 +1,4 @@
-"""Which code made a number: version and, in a checkout, the commit."""
+"""Version of the running code and, in a checkout, its commit."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ from sweep.settings import CODE
 
 @cache
 def code_id() -> str:
-    """ "0.1.0+1a2b3c4d", with ".dirty" when the checkout has changes; the version alone outside one."""
+    """ "0.1.0+1a2b3c4d", with ".dirty" when the checkout has changes; outside a checkout only the version."""
     if CODE in os.environ:
         return os.environ[CODE]
     try:

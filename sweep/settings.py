@@ -15,7 +15,7 @@ class Settings:
     workers: int | None = None  # cores to use on this machine; None for all
     device: Literal["auto", "cpu", "gpu", "tpu"] = "auto"
     checkpoint_seconds: float = 30.0  # minimum time between two checkpoints of a shard
-    manual_dir: str | None = None  # folder of data files placed by hand
+    manual_dir: str | None = None  # folder of original data files
 
 
 # --- environment variables ---

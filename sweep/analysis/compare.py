@@ -1,4 +1,4 @@
-"""Place one number of misses among the seeds of a variant."""
+"""Compare the misses of one run with the seeds of a variant."""
 
 import math
 from collections.abc import Sequence
@@ -16,11 +16,11 @@ from sweep.analysis.tables.placement import p_for_new_seed, placement_columns
 
 @dataclass(frozen=True)
 class Comparison:
-    """The answer in one line and in numbers."""
+    """Result of a comparison, as a sentence and as numbers."""
 
     sentence: str
     row: pd.DataFrame  # one row: the columns of `published` that do not name a source
-    runs: Runs  # what the number was compared with
+    runs: Runs  # the runs that the number was compared with
     warnings: list[str]
 
 
@@ -32,9 +32,9 @@ def compare(
     split: SplitName = "test",
     numbers: Sequence[PublishedNumber] | None = None,
 ) -> Comparison:
-    """Place a run's misses among the seeds of a variant.
+    """Compare a run's misses with the seeds of a variant.
 
-    The run is taken as one more seed with the same digits and training. The columns newdata_lo and newdata_hi
+    The run is treated as one more seed with the same digits and training. The columns newdata_lo and newdata_hi
     also allow for a new test set.
 
     Args:
@@ -45,7 +45,7 @@ def compare(
       numbers: published numbers, for the warning on the size of the test set; None for the known ones.
 
     Raises:
-      ValueError: no run of the variant, several data sets, or a number that is no count out of the split.
+      ValueError: no run of the variant, several data sets, or a number outside the size of the split.
     """
     mine = _runs_of(runs, variant)
     m = mine.sizes[split]

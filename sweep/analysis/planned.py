@@ -1,4 +1,4 @@
-"""Requested runs against finished runs: pending runs make a table provisional."""
+"""Requested and finished runs: a table with pending runs is provisional."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -7,12 +7,12 @@ from sweep.analysis.runs import Runs
 
 
 class Requested(NamedTuple):
-    """What the recorded sweeps request of one cell."""
+    """Seeds of one cell that the recorded sweeps request."""
 
     variant: str
     seeds: int
     failed: int  # seeds whose shard failed
-    looks: int  # sweeps that request the cell; each is an occasion to look at the results and go on
+    looks: int  # interim looks: the number of sweeps that request the cell
 
 
 Planned = Mapping[tuple[str, str], Requested]
@@ -28,9 +28,9 @@ def pending(planned: Planned | None, runs: Runs) -> int | None:
 def provisional_note(planned: Planned | None, runs: Sequence[Runs]) -> list[str]:
     """The warning above every table made before its sweeps are complete.
 
-    Repeated looks inflate p values. In a simulation, testing at 5 % at six looks between n = 20 and 1,000
-    found a difference that does not exist in 20 % of sweeps, testing after every seed in 46 %. Dividing the
-    5 % by the number of looks restores it.
+    Repeated interim looks increase the false-positive rate. In a simulation, testing at 5 % at six looks between
+    n = 20 and 1,000 found a difference that does not exist in 20 % of sweeps, testing after every seed in 46 %.
+    Dividing the 5 % by the number of looks (Bonferroni) corrects for them.
     """
     if not planned:
         return []

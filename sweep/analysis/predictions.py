@@ -1,7 +1,7 @@
 """Predicted test labels of the runs of one cell, reduced while they are read.
 
-Whatever the number of runs, only votes, counts per run and the labels of the first 1,000 seeds stay in
-memory. Diverged runs have no predictions and are left out.
+Only votes, counts per run and the labels of the first 1,000 seeds are kept in memory. Diverged runs have no
+predictions and are left out.
 """
 
 from collections.abc import Iterable
@@ -13,12 +13,12 @@ import pandas as pd
 from sweep.analysis.runs import CellId
 
 CLASSES = 10
-SEEDS_KEPT = 1000  # seeds whose labels are kept, for what compares pairs of runs or resamples them
+SEEDS_KEPT = 1000  # seeds whose labels are kept, for comparisons of pairs of runs and for resampling
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """What the runs of one cell predict for m test digits."""
+    """Predictions of the runs of one cell for m test digits."""
 
     cell: CellId
     truth: np.ndarray  # [m] uint8, true labels
@@ -71,7 +71,7 @@ def reduce_predictions(
         ascending from batch to batch.
 
     Raises:
-      ValueError: labels of another number of digits.
+      ValueError: the number of labels differs from the number of digits.
     """
     truth = np.asarray(truth, np.uint8)
     total: Predictions | None = None

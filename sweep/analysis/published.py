@@ -4,8 +4,8 @@ Miss counts are exact. Both public scripts print ``int(error * N)`` from a float
 in places; the error they print in % with two decimals identifies the count, because its steps are 0.0498
 points (test) and 0.0137 points (train).
 
-The digits are the same as ours only in part: LeCun used zip codes (`usps` has that kind of digits, perhaps
-the same ones), Chang the MNIST rows of `mnist`, Karpathy other MNIST rows with another resize.
+The digits are only partly the same as ours: LeCun used zip codes (possibly those of `usps`), Chang the MNIST rows of
+`mnist`, Karpathy other MNIST rows with another resize.
 """
 
 import csv
@@ -45,7 +45,7 @@ class Source:
     letter: str  # in plots
     reference: str
     descriptive: bool  # differs from our runs in more than the seed, so it gets no p value
-    users: bool = False  # from a user's file
+    users: bool = False  # whether it is from a user's file
 
 
 @dataclass(frozen=True)

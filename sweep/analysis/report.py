@@ -1,7 +1,7 @@
-"""The report: one HTML file with every table and figure, how the numbers were made, and their limits.
+"""The report: one HTML file with every table and figure, the provenance of the runs, and the limitations.
 
-It needs no network and no other file. What the store does not support yet (one seed, no second variant) is
-named in its place.
+It needs no network and no other file. For a table or figure that cannot be made yet (one seed, no second variant) it
+gives the reason instead.
 """
 
 import base64
@@ -78,7 +78,7 @@ class Missing:
 
 @dataclass(frozen=True)
 class Section:
-    """A heading with its figures, tables, and what is missing."""
+    """A heading with its figures and tables, and those that are missing."""
 
     heading: str
     figures: list[FigureView]
@@ -93,7 +93,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Report:
-    """The finished page, and what it lacks."""
+    """The finished page, and the tables and figures that it lacks."""
 
     html: str
     missing: list[Missing]
@@ -159,7 +159,7 @@ def _section(heading: str, data: Selection, options: dict[str, Any], lead: Figur
 
 
 def _attempt(make: Callable[[], Any]) -> Any:
-    """The result, or the error that says why there is none."""
+    """The result, or the error if there is none."""
     try:
         return make()
     except UNAVAILABLE as reason:

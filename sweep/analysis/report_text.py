@@ -72,7 +72,7 @@ def definitions() -> dict[str, str]:
 
 
 def limitations(runs: Sequence[Runs], noise: pd.DataFrame | None, planned: Planned | None) -> list[str]:
-    """What the results do not show."""
+    """The limitations of the results."""
     found = [
         "The intervals are over seeds, on these test digits. They do not describe other digits"
         + _floor(noise)
@@ -81,7 +81,7 @@ def limitations(runs: Sequence[Runs], noise: pd.DataFrame | None, planned: Plann
         "percentile describes it; it neither confirms nor refutes a result.",
         "Each variant changes several things at once (loss and output; optimiser and epochs; unit and dropout). A "
         "difference belongs to the whole change.",
-        "A difference that is not significant is not shown to be absent: see its interval and the MDE.",
+        "A difference that is not significant may still exist: see its interval and the MDE.",
         "The best epoch of a run is chosen on its test digits and is biased; the result is the last epoch.",
         "Hyper-parameters are those of the reproductions, tuned by their authors on these digits or similar ones. "
         "Other values may rank the variants differently.",

@@ -1,7 +1,7 @@
-"""Runs grouped by cell: the form in which every table receives the misses after one epoch.
+"""Runs grouped by cell: the input of every table on the misses after one epoch.
 
-A cell is a variant on a data set. Its runs differ by seed only. Engine, device and code may differ within a
-cell; the tables then say so.
+A cell is a variant on a data set. Its runs differ only by seed. Engine, device and code may differ within a
+cell; a note of the table then lists them.
 """
 
 from collections.abc import Iterable, Sequence

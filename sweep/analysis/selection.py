@@ -1,4 +1,4 @@
-"""Finished runs of a store, narrowed by filters. Every table, plot and the report starts here."""
+"""Finished runs of a store, selected by filters: the input of every table, plot and the report."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -42,7 +42,7 @@ COLUMNS = [  # of `schema.EPOCHS` that tables and plots read
 
 @dataclass(frozen=True)
 class Filters:
-    """Which runs. Names may be several, separated by commas, and may contain wildcards; None keeps all."""
+    """Filters of runs. Each is a comma-separated list of names, with optional wildcards; None selects all."""
 
     variants: str | None = None  # "base" under every recipe; "base,*" is every override of base
     recipes: str | None = None
@@ -70,8 +70,8 @@ class Selection:
     Args:
       store: where the runs are stored.
       filters: which of them.
-      manual_dir: folder of manually placed data files, for what needs the digits themselves.
-      history_seeds: most seeds of a cell in `histories`; None for all.
+      manual_dir: folder of original data files, for tables and plots that need the digits.
+      history_seeds: maximum number of seeds of a cell in `histories`; None for all.
 
     Raises (from every property and method):
       ValueError: an unknown name (with the nearest), or no run is left.
@@ -198,7 +198,7 @@ class Selection:
 
     @cached_property
     def planned(self) -> Planned | None:
-        """What the recorded sweeps request; None if a filter is set."""
+        """Seeds that the recorded sweeps request; None if a filter is set."""
         if self.filters.any:
             return None
         wanted: dict[Cell, list[SeedRanges]] = {}
@@ -280,7 +280,7 @@ def split_names(text: str) -> list[str]:
 
 
 def _matches_variant(stored: str, name: str) -> bool:
-    """Whether a stored variant is meant: by its exact name or pattern, and "base" under every recipe."""
+    """Whether a name selects a stored variant: an exact name, a pattern, or "base" under every recipe."""
     plain, comma, overrides = stored.partition(",")
     if name.endswith(",*"):
         return bool(comma) and _matches_variant(plain, name.removesuffix(",*"))

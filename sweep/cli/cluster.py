@@ -43,7 +43,7 @@ def _cluster() -> None:
 def validate(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A cluster file, such as cluster.yaml")],
 ) -> None:
-    """Report offline what would fail in `ray up FILE`."""
+    """Report the problems of a cluster file without network access."""
     from sweep.cluster.validate import validate as check
 
     found = check(file)
@@ -160,7 +160,7 @@ def fetch(
 
 
 def ask(command: str, address: str, root: str) -> None:
-    """Run a reading command of `sweep` on the head and print its output."""
+    """Run a read-only command of `sweep` on the head and print its output."""
     import shlex
 
     from sweep.cluster.jobs import Cluster, root_on_head

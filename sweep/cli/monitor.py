@@ -1,4 +1,4 @@
-"""The commands that watch a sweep: `status` and `top`. They read the store alone."""
+"""The commands that monitor a sweep: `status` and `top`. They read only the store."""
 
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,7 @@ from sweep.text import counted
 if TYPE_CHECKING:
     from sweep.store.status import InProgress
 
-OLDEST_LIST_SECONDS = 120.0  # older lists of shards are ignored: an epoch on a slow machine may take so long
+OLDEST_LIST_SECONDS = 120.0  # older lists of shards are ignored; longer than an epoch on a slow machine
 
 
 def status(root: RootOption = "results", address: JobsOption = None) -> None:
@@ -50,7 +50,7 @@ def status(root: RootOption = "results", address: JobsOption = None) -> None:
 
 
 def partly_trained(found: "InProgress") -> str:
-    """What a resume would continue, in one line; "" if nothing."""
+    """One line on the partly trained runs; "" if there are none."""
     if not found.runs:
         return ""
     return f"{counted(found.runs, 'run')} in progress, {found.share:.0%} done; a resume keeps them"

@@ -28,7 +28,7 @@ class Device(StrEnum):
 
 
 def epilog(*examples: str) -> str:
-    """Examples below the help of a command, a line each."""
+    """Examples below the help of a command, one per line."""
     return "\b\nExamples:\n" + "\n".join(f"  {example}" for example in examples)
 
 
@@ -74,7 +74,7 @@ RootOption = Annotated[
     str, typer.Option("--root", metavar="ROOT", help="Results: a folder, gs://BUCKET/… or s3://BUCKET/…")
 ]
 ExecutorOption = Annotated[
-    Executor, typer.Option("--executor", help="ray: parallel; inline: this process alone")
+    Executor, typer.Option("--executor", help="ray: parallel; inline: in this process")
 ]
 RayOption = Annotated[
     str | None,
@@ -86,7 +86,7 @@ WorkersOption = Annotated[
     int | None,
     typer.Option("--workers", metavar="N", min=1, help="Cores to use on this machine; default all"),
 ]
-DeviceOption = Annotated[Device, typer.Option("--device", help="Train on these devices only")]
+DeviceOption = Annotated[Device, typer.Option("--device", help="Train only on devices of this type")]
 CheckpointOption = Annotated[
     float,
     typer.Option(

@@ -45,7 +45,7 @@ def exit_code(command: Callable[[], Any]) -> int:
         text = error.format_message()
         say(text if "\n" in text else f"sweep: {printable(text)}")  # several lines: the help
         return error.exit_code
-    except BrokenPipeError:  # the reader has gone, as in `sweep table | head`
+    except BrokenPipeError:  # the reader has ended, as in `sweep table | head`
         _discard_output()
         return FAILED
     except OSError as error:

@@ -228,7 +228,7 @@ def report(
 
 
 def _format(format: Format | None, out: Path | None) -> Format:
-    """The format that `--format` or the suffix of `--out` says.
+    """The format given by `--format` or by the suffix of `--out`.
 
     Raises:
       SpecError: they contradict each other, or a binary format without a file.

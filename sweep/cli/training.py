@@ -21,9 +21,9 @@ def train(specs: "Sequence[SweepSpec]", store: "Store", settings: "Settings", re
 
     Args:
       specs: the sweeps.
-      store: where results go.
+      store: where results are written.
       settings: how to run.
-      resume_command: what continues the work after an interruption, for the message.
+      resume_command: the command that continues after an interruption, for the message.
 
     Raises:
       SystemExit: always; 0, `FAILED` if a shard failed, `INTERRUPTED` after Ctrl-C or SIGTERM.

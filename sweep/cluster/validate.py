@@ -1,7 +1,7 @@
 """Offline checks of a cluster file for `ray up`.
 
-Ray validates the schema of a cluster file. This module also finds what the cloud rejects minutes later, and
-what leaves the nodes without this project's environment.
+Ray validates the schema of a cluster file. This module also finds values that the cloud would reject minutes later,
+and commands that the environment of the nodes lacks.
 """
 
 import contextlib

@@ -1,4 +1,4 @@
-"""How long an epoch of each variant takes: an estimate, replaced by measured times."""
+"""Time of one epoch of each variant: an estimate, replaced by measured times."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -24,12 +24,12 @@ class Costs:
             self._add(file.variant_digest, file.seconds, replica_epochs, _relative(file.variant["optimizer"]))
 
     def observe(self, shard: Shard, seconds: float) -> None:
-        """An epoch of a shard took so long."""
+        """Record the time of one epoch of a shard."""
         variant = shard.cell.variant
         self._add(variant.digest, seconds, len(shard.seeds), _relative(variant.optimizer))
 
     def seconds(self, variant: Variant) -> float | None:
-        """Of one replica-epoch: measured, else in proportion to other variants; None if nothing was measured."""
+        """Time of one replica-epoch: measured, else estimated from other variants; None without measurements."""
         if epochs := self._epochs.get(variant.digest):
             return self._seconds[variant.digest] / epochs
         if not self._relative:
@@ -37,7 +37,7 @@ class Costs:
         return relative_cost(variant) * sum(self._seconds.values()) / self._relative
 
     def weight(self, variant: Variant) -> float:
-        """Like `seconds`, but relative to `base` while nothing was measured: a weight of shares and a sort key."""
+        """Like `seconds`, but relative to `base` without measurements; used as weight and as sort key."""
         return self.seconds(variant) or relative_cost(variant)
 
     def _add(self, digest: str, seconds: float, replica_epochs: float, relative: float) -> None:

@@ -1,4 +1,4 @@
-"""The loop that writes a root: a plan, the messages of an executor, files. Imports neither JAX nor Ray."""
+"""Train the planned shards and write the executor's messages to the root. Imports neither JAX nor Ray."""
 
 from dataclasses import dataclass, field
 
@@ -25,7 +25,7 @@ from sweep.store.tidy import tidy
 
 @dataclass
 class Outcome:
-    """What a run did."""
+    """Result of a run."""
 
     planned: list[Shard] = field(default_factory=list)
     finished: list[Shard] = field(default_factory=list)
@@ -107,7 +107,7 @@ def count(spec: SweepSpec) -> int:
 
 
 def _write(store: Store, shard: Shard, message: Message, outcome: Outcome) -> None:
-    """Store what a message brings, before the next one is received."""
+    """Store the content of a message before the next one is received."""
     match message:
         case Progress(checkpoint=bytes() as content):
             store.checkpoints.save(shard, content)

@@ -1,4 +1,4 @@
-"""An observer for other processes: a log of events as JSON lines, and the list of shards in progress.
+"""Event log: events as JSON lines, and the list of shards in progress, for other processes.
 
 <root>/log.jsonl   one line per event, if the root is a local folder; LECUN1989_LOG=DEBUG adds every epoch
 <root>/top.json    shards in progress, rewritten every few seconds: what `sweep top` shows

@@ -1,4 +1,4 @@
-"""An observer for people: a live table on a terminal, a plain line at intervals otherwise."""
+"""Progress display: a live table on a terminal, otherwise one line at intervals."""
 
 import time
 from collections.abc import Iterator
@@ -111,7 +111,7 @@ class Display(Observer):
         self._epochs[shard] = epoch
 
     def _forget(self, state: _VariantState, shard: Shard) -> None:
-        """The next attempt reports again how many epochs are finished."""
+        """Reset a shard. The next attempt reports its finished epochs again."""
         state.worked -= self._epochs.pop(shard, 0) * len(shard.seeds)
         state.last_epochs.pop(shard, None)
 

@@ -1,4 +1,4 @@
-"""Run one sweep: load the data, start the executor, lock the root, train what is missing."""
+"""Run one sweep: load the data, start the executor, lock the root, train the missing runs."""
 
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -78,7 +78,7 @@ def _loading(
 def _load_datasets(
     spec: SweepSpec, recorded: Datasets, manual_dir: str | None
 ) -> dict[DatasetOptions, Dataset]:
-    """The data sets of a spec; the same arrays as those on which the sweep was run before."""
+    """Load the data sets of a spec; raises if they differ from those of earlier runs of the sweep."""
     loaded: dict[DatasetOptions, Dataset] = {}
     for _, options in spec.cells():
         if options in loaded:
@@ -88,6 +88,6 @@ def _load_datasets(
         if before != dataset.digest:
             raise StoreError(
                 f"{dataset_label(options)}: the arrays prepared here (digest {dataset.digest[:8]}) differ from those "
-                f"with which this sweep began ({before[:8]}): finish it where it began, or choose another --root"
+                f"of this sweep's earlier runs ({before[:8]}): run it on that machine, or choose another --root"
             )
     return loaded

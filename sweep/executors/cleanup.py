@@ -1,10 +1,10 @@
-"""Remove the processes and the folder of a local Ray, whatever way its driver ended. Standard library only.
+"""Remove the processes and the folder of a local Ray after its driver ends or is killed. Standard library only.
 
     python cleanup.py FOLDER
 
-Waits until standard input closes, which happens when the driver closes it, exits or is killed. A killed driver takes
-its servers with it, but two agents would stay for a minute, and the folder for good. If a server dies, Ray's
-native code may end the driver at once, so this process also prints that the driver ended without closing Ray.
+Waits until standard input closes, which happens when the driver closes it, exits or is killed. The servers of a
+killed driver also end, but two agents would run for another minute, and the folder would remain. If a server dies,
+Ray's native code may end the driver at once, so this process also prints that the driver ended without closing Ray.
 """
 
 import os
@@ -15,12 +15,12 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-CLOSED = "closed"  # what the driver writes to standard input when it has ended Ray itself
+CLOSED = "closed"  # the driver writes this to standard input after it has stopped Ray itself
 ENDED = (
     "sweep: the run ended unexpectedly: it was killed, or a process of its local Ray ended; finished shards and "
     "checkpoints are stored, the same command continues"
 )
-SECONDS = 5.0  # for which new processes are looked for
+SECONDS = 5.0  # during which new processes are searched for
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Connect to Ray: to a cluster, or to a Ray of this process's own on this machine."""
+"""Connect to Ray: to a cluster, or to a local Ray that this process starts."""
 
 import logging
 import os
@@ -114,7 +114,7 @@ def _check_answers(address: str) -> None:
 @contextmanager
 def _local_ray(workers: int | None) -> Iterator[Connection]:
     folder = Path(tempfile.mkdtemp(prefix="sweep-ray-", dir=get_default_system_temp_dir()))
-    # In a session of its own: Ctrl-C at a terminal must not end it.
+    # In a new session, because Ctrl-C at a terminal must not end it.
     cleaner = subprocess.Popen(
         [sys.executable, "-I", "-S", cleanup.__file__, str(folder)],
         stdin=subprocess.PIPE,
@@ -172,14 +172,14 @@ def _stop(server: RayNode, folder: Path) -> None:
         ray.shutdown()
         server.kill_all_processes(check_alive=False, allow_graceful=True)
         return
-    # Ray's own shutdown waits for the dead process. It runs at the exit of this one, after the error was shown.
+    # Ray's own shutdown waits for the dead process. It runs when this process exits, after the error was printed.
     cleanup.kill_processes(folder, keep=os.getpid())
 
 
 def _init(address: str, job_config: JobConfig | None = None) -> None:
     """Connect this process. Ray's handler of SIGTERM, which ends a process at once, is replaced by the one before."""
     on_sigterm = signal.getsignal(signal.SIGTERM)
-    # Else the last lines of a dead raylet's log are printed, whatever `log_to_driver` says.
+    # Otherwise the last lines of a dead raylet's log are printed, even with `log_to_driver=False`.
     worker.print_to_stdstream = lambda *_, **__: None
     options: dict[str, Any] = {
         "job_config": job_config,

@@ -9,7 +9,7 @@ def set_ray_environment(address: str | None) -> None:
     The variables stay set, because Ray's native code and its child processes read them at any time.
 
     Args:
-      address: of a cluster; None for a Ray of this process's own.
+      address: of a cluster; None for a local Ray.
     """
     # Under `uv run` Ray would otherwise send the driver's environment to every worker.
     os.environ["RAY_ENABLE_UV_RUN_RUNTIME_ENV"] = "0"

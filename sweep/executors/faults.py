@@ -17,7 +17,7 @@ _LOST = NodeDiedError | ObjectLostError | RayActorError | TaskUnschedulableError
 
 
 def fault_of(error: RayError) -> Fault:
-    """Class of a fault. Ray's memory monitor, a failed allocation and an accelerator's all mean too many seeds."""
+    """Class of a fault. Out of memory on the host or on an accelerator means too many seeds."""
     if isinstance(error, OutOfMemoryError):
         return "memory"
     if isinstance(error, RayTaskError):

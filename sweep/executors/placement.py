@@ -1,4 +1,4 @@
-"""Which device a shard runs on and how many seeds it has there. Pure functions of plain data; does not import Ray."""
+"""Placement: the device and the width of each shard. Pure functions of plain data; does not import Ray."""
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
@@ -27,7 +27,7 @@ class Node:
 
     @property
     def device(self) -> Platform:
-        """What its shards run on. The cores of a node with accelerators only serve these."""
+        """Device type of its shards. The cores of a node with accelerators run no shards."""
         return next((d for d in FASTEST_FIRST if self.resources.get(RESOURCE[d], 0) >= 1), "cpu")
 
     @property
@@ -51,7 +51,7 @@ class Fleet:
 
     @property
     def main_device(self) -> Platform:
-        """The fastest kind of device that exists or may be added: what shards request."""
+        """The fastest kind of device that exists or may be added. Shards request it."""
         kinds = {node.device for node in self.nodes if node.slots}
         kinds |= {d for d in FASTEST_FIRST if self.to_come.get(RESOURCE[d])}
         return next((d for d in FASTEST_FIRST if d in kinds), "cpu")
@@ -114,7 +114,7 @@ def join(
 
 
 def joined(group: Sequence[Shard]) -> Shard:
-    """One shard in place of adjacent ones."""
+    """One shard with the seeds of adjacent shards."""
     return Shard(group[0].cell, range(group[0].seeds.start, group[-1].seeds.stop))
 
 

@@ -1,6 +1,6 @@
 """Train shards on Ray: one task per shard, all submitted at once, retried by class of fault.
 
-Ray holds no state that matters: this module turns shards into a stream of messages.
+Ray stores no results: this module turns shards into a stream of messages.
 """
 
 import time
@@ -64,7 +64,7 @@ def run_on_ray(
 
 
 class _Queue:
-    """Attempts that wait, and the rules by which they become tasks."""
+    """Waiting attempts, and the rules for their submission."""
 
     def __init__(
         self,
@@ -79,7 +79,7 @@ class _Queue:
         self._use_secondary, self._device = device is None, device or self._fleet.main_device
 
     def add(self, shards: list[Shard]) -> Events:
-        """Put shards into the queue; joined ones if the main device is an accelerator."""
+        """Put shards into the queue; adjacent ones are joined if the main device is an accelerator."""
         if self._device != "cpu":
             checkpointed = {shard for shard in shards if self._load_checkpoint(shard)}
             width, slots = self._fleet.width(self._device), self._fleet.slots(self._device)

@@ -1,4 +1,4 @@
-"""What happens after a failed attempt, by class of fault. Does not import Ray."""
+"""Retry policy: the next step after a failed attempt, by class of fault. Does not import Ray."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -27,7 +27,7 @@ class Attempt:
 def after_fault(
     fault: Fault, name: str, traceback: str, attempt: Attempt, now: float
 ) -> tuple[list[Attempt], Retried | Repartitioned | Failed]:
-    """Decide what to try next after an attempt failed.
+    """Decide the next step after a failed attempt.
 
     Args:
       fault: its class.

@@ -1,4 +1,4 @@
-"""The lines that the notebooks printed, and how far ours agree with them. Standard library only."""
+"""The notebooks' printed lines, and their agreement with ours. Standard library only."""
 
 import csv
 import math
@@ -41,7 +41,7 @@ class Agreement:
     loss_digits: list[int] = field(default_factory=list)  # agreeing significant digits of each loss
 
     def add(self, ours: Line, theirs: Line) -> str:
-        """Compare two lines; in words what agrees."""
+        """Compare two lines and describe the agreement."""
         digits = agreeing_digits(ours.loss, theirs.loss)
         self.lines += 1
         self.errors += ours.error == theirs.error

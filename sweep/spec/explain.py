@@ -1,4 +1,4 @@
-"""One line for a value that pydantic rejects: where, what is wrong and what would be right."""
+"""One line for a value that pydantic rejects: its place, the problem and the expected value."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any

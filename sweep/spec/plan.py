@@ -1,4 +1,4 @@
-"""Compute the shards still to train from what is wanted and what is stored.
+"""Compute the missing shards from the wanted and the stored seeds.
 
 Run, resume, retry and extend are this one operation.
 """
@@ -23,7 +23,7 @@ def plan(
       wanted: seeds of each cell.
       completed: seeds in the store, by cell key.
       checkpointed: seeds of each shard with a checkpoint, by cell key. A shard whose seeds are all missing
-        is planned unchanged, whatever `width` is, so that its checkpoint is used.
+        is planned unchanged for any `width`, so that its checkpoint is used.
       width: maximum number of seeds of the other shards.
 
     Returns:

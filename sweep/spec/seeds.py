@@ -13,7 +13,7 @@ _PART = re.compile(r"\s*([0-9]+)\s*(?::\s*([0-9]+)\s*)?")
 class SeedRanges:
     """An immutable set of seeds, stored as disjoint ascending ranges with gaps between them.
 
-    Equal sets are equal objects, whatever ranges they were made from. ``len`` counts seeds, ``in`` tests one
+    Equal sets compare equal, regardless of the ranges they were made from. ``len`` counts seeds, ``in`` tests one
     seed, ``|``, ``&`` and ``-`` are the set operations, and ``str`` is the text form that `parse` reads.
     """
 

@@ -203,11 +203,11 @@ def _stored(model: BaseModel, identity: Identity) -> dict[str, Any]:
 
 
 def parse(fields: dict[str, Any], where: str = "") -> SweepSpec:
-    """A validated spec from plain data.
+    """Make a validated spec from plain data.
 
     Args:
       fields: keys of SweepSpec.
-      where: the source of the fields, with which the message of an error begins.
+      where: the source of the fields, the prefix of error messages.
 
     Raises:
       SpecError: an unknown key or a wrong value, in one line.

@@ -24,7 +24,7 @@ def read_mapping(path: Path, example: str, loader: type["Loader"] | None = None)
 
     Args:
       path: the file.
-      example: what a right file contains, for the error message.
+      example: content of a valid file, for the error message.
       loader: `Loader` for YAML 1.1; None for YAML 1.2.
 
     Raises:
@@ -67,7 +67,7 @@ def parse_mapping(
 
 
 def kind(value: Any) -> str:
-    """What a YAML value is, for error messages."""
+    """Kind of a YAML value, for error messages."""
     names = {list: "a list", dict: "a mapping", str: "text", int: "a number", float: "a number"}
     return names.get(type(value), "true or false" if isinstance(value, bool) else repr(value))
 
@@ -130,7 +130,7 @@ def _expanded_size(node: yaml.Node, sizes: dict[int, int]) -> int:
 class SpecLoader(Loader):
     """YAML 1.2's core schema, with underscores in integers.
 
-    1e-3 (no point) and 1.5e3 (no sign) are text, as YAML 1.1 had it: the digest of a stored spec depends on it.
+    1e-3 (no point) and 1.5e3 (no sign) are text, as in YAML 1.1, because the digest of a stored spec depends on it.
     """
 
     def construct_spec_int(self, node: yaml.ScalarNode) -> int:

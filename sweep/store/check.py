@@ -66,7 +66,7 @@ def examine(store: Store) -> list[Finding]:
 def _examine_file(store: Store, path: str) -> Finding | FileMetadata | None:
     top = path.partition("/")[0]
     if top not in FOLDERS and path != MARKER and not is_temporary(path):
-        return None  # the lock, the log, and files that are none of ours
+        return None  # the lock, the log, and files of other programs
     if is_temporary(path):
         return Finding(
             path, "is the temporary file of an interrupted write; the next run deletes it", "harmless"

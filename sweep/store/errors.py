@@ -1,4 +1,4 @@
-"""Why a stored file cannot be used. Each message completes a sentence that begins with the file's path."""
+"""Errors of unusable stored files. Each message completes a sentence that begins with the file's path."""
 
 
 class Damaged(ValueError):

@@ -80,7 +80,7 @@ class _Lease:
             self._put(time.time(), version or "create")
 
     def check(self) -> None:
-        """Trust a recent renewal; after a pause of the process or the network, renew first."""
+        """Accept a recent renewal; after a pause of the process or the network, renew first."""
         if time.time() - self._renewed > STALE_SECONDS / 2:
             self.renew()
 

@@ -23,7 +23,7 @@ from sweep.store.store import Store
 RECORD_VERSION = 2
 
 Datasets = Mapping[str, Mapping[str, str]]
-"""Digest, name and true test labels (optional, one character a digit) of each data set, by `DatasetOptions.key`."""
+"""Digest, name and true test labels (optional, one character per digit) of each data set, by `DatasetOptions.key`."""
 
 
 class SweepRecord(NamedTuple):
@@ -103,7 +103,7 @@ def cells(spec: SweepSpec, datasets: Datasets) -> list[Cell]:
 
 
 def record_sweep(store: Store, spec: SweepSpec, datasets: Datasets) -> None:
-    """Write the record of a spec, unless the stored one, of whatever version, says the same.
+    """Write the record of a spec, unless the stored one, of any version, has the same content.
 
     Raises:
       StoreError: the root cannot be written, or the stored record is damaged.

@@ -80,7 +80,7 @@ class FileMetadata:
     versions: dict[str, str]  # of the libraries that decide numbers
     started: str  # ISO 8601, UTC
     seconds: float  # spent on this shard by the worker that finished it
-    environment: dict[str, str] = field(default_factory=dict)  # host, and which devices the worker could see
+    environment: dict[str, str] = field(default_factory=dict)  # host, and the devices visible to the worker
     schema_version: int = SCHEMA_VERSION
 
     def encode(self) -> bytes:

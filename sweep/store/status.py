@@ -1,4 +1,4 @@
-"""Progress of every recorded sweep, and provenance of the stored runs, from the root alone."""
+"""Progress of every recorded sweep, and provenance of the stored runs. Reads only the root."""
 
 import io
 from collections import defaultdict
@@ -98,7 +98,7 @@ def in_progress(store: Store) -> InProgress:
 
 
 def provenance(files: list[StoredFile]) -> Iterator[dict[str, Any]]:
-    """How the stored runs were made: one entry per (variant, data set, engine, device, code)."""
+    """Provenance of the stored runs: one entry per (variant, data set, engine, device, code)."""
     groups: dict[tuple[str, ...], list[StoredFile]] = defaultdict(list)
     for file in files:
         m = file.metadata

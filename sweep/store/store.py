@@ -1,4 +1,4 @@
-"""A root: one immutable Parquet file per finished shard. The store alone decides which runs exist.
+"""A root: one immutable Parquet file per finished shard. Only the store decides which runs exist.
 
     <root>/lecun1989-sweep.json      marks the folder as a root
     <root>/sweeps/NAME-DIGEST.json   records of the sweeps (`sweep.store.records`)
@@ -276,7 +276,7 @@ class Store:
 
 
 def marker() -> bytes:
-    """Content of the marker file."""
+    """The content of the marker file."""
     return json.dumps({"schema_version": LAYOUT_VERSION}).encode()
 
 

@@ -1,4 +1,4 @@
-"""Delete files that no longer count, under the lease: leftovers of killed drivers and of earlier plans."""
+"""Delete obsolete files under the lease: leftovers of killed drivers and of earlier plans."""
 
 from collections.abc import Iterable
 

@@ -1,4 +1,4 @@
-"""Replica states and measured rows of one shard, as a checkpoint and back.
+"""Convert the replica states and measured rows of one shard to a checkpoint and back.
 
 `sweep.store.checkpoint` owns the file format.
 """

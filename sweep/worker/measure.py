@@ -1,4 +1,4 @@
-"""Scores of a shard after each epoch, and the stored tables made of them."""
+"""Scores of a shard after each epoch, and the tables stored from them."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""Train one shard: the loop over epochs, a plain generator that imports neither Ray nor file access.
+"""Train one shard: the loop over epochs, a generator that uses neither Ray nor files.
 
 Importing this module imports JAX: call `model.numerics.configure` before.
 """

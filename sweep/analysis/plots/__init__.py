@@ -1,1 +1,1 @@
-"""The plots: `registry.py` names them, `style.py` gives their look, the other files draw them."""
+"""The plots: `registry.py` lists them, `style.py` defines their style, the other files draw them."""

@@ -1,4 +1,4 @@
-"""What several plots share: the runs they draw, names, published numbers, captions."""
+"""Functions shared by several plots: runs, names, published numbers, captions."""
 
 from collections.abc import Sequence
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""Plots of differences between variants: forest, scatter; and of one number among the seeds: place."""
+"""Plots of differences between variants (forest, scatter) and of one number among the seeds (place)."""
 
 import numpy as np
 from matplotlib.figure import Figure

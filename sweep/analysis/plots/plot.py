@@ -1,4 +1,4 @@
-"""A plot made by name: for the command line and notebooks.
+"""Plots by name: for the command line and notebooks.
 
 A plot is a function from a `Selection` and keyword options to a Matplotlib figure. Its keyword parameters are
 the options that it accepts.
@@ -34,7 +34,7 @@ def make_plot(store: Store, name: str, *, manual_dir: str | None = None, **optio
     Args:
       store: where the runs are stored.
       name: of the plot.
-      manual_dir: folder of manually placed data files, for plots that need true labels or images.
+      manual_dir: folder of original data files, for plots that need true labels or images.
       options: filters (`selection.Filters`) and options of the plot, such as split.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The plots by name. Each is one line here, one function in a file beside this one, a test and a line in the docs."""
+"""The plots by name. Each has an entry here, a function in this folder, a test and a mention in the README."""
 
 from sweep.analysis.names import Entry
 

@@ -1,4 +1,4 @@
-"""The look of every figure: a colour-blind palette, line styles for print, a caption below."""
+"""Style of every figure: a colour-blind-safe palette, line styles for print, a caption below."""
 
 import io
 from collections.abc import Callable, Sequence
@@ -46,7 +46,7 @@ SMALL = 8.0  # points, of annotations
 
 
 class Look(NamedTuple):
-    """Colour, line and marker of one variant; each of them alone tells it from its neighbours."""
+    """Colour, line and marker of one variant; each of them suffices to distinguish variants."""
 
     colour: str
     line: Any
@@ -71,7 +71,7 @@ def _look(position: int) -> Look:
 
 
 def styled(draw: Callable[..., Figure]) -> Callable[..., Figure]:
-    """Draw under the common style, whatever the caller's."""
+    """Draw with the common style instead of the caller's."""
 
     @wraps(draw)
     def inner(*args: Any, **kwargs: Any) -> Figure:
@@ -120,7 +120,7 @@ def add_caption(fig: Figure, *lines: str) -> Figure:
 
 
 def figure_format(path: str | Path) -> str:
-    """The format that the suffix of a file name asks for: "png", "svg" or "pdf".
+    """The format given by the suffix of a file name: "png", "svg" or "pdf".
 
     Raises:
       ValueError: another suffix.

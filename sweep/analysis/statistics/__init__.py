@@ -1,7 +1,7 @@
 """Statistics of misses over seeds: NumPy arrays in, plain numbers out.
 
-All intervals are 95 % intervals. SciPy and statsmodels compute everything they offer. Two things are
-implemented here, with their formulas: the placement of a published number and the parts of the variance.
+All intervals are 95 % intervals. SciPy and statsmodels are used wherever they provide a method. Only the placement of
+a published number and the parts of the variance are implemented here, with their formulas.
 statsmodels is imported inside the functions that need it, because loading it takes longer than most tables.
 
 Student's t is used for the mean because its simulated coverage on normal samples is 95 % from n = 3. The

@@ -1,4 +1,4 @@
-"""Two samples: how variant b differs from variant a."""
+"""Two samples: the difference between variants b and a."""
 
 import math
 from typing import NamedTuple
@@ -9,7 +9,7 @@ from scipy import stats
 from sweep.analysis.statistics.power import detectable_effect, detectable_effect_paired
 from sweep.analysis.statistics.sample import ALPHA, BATCH, LEVEL, NAN, RESAMPLES, Sample, sd
 
-PERMUTATION_MAXIMUM = 20_000  # pairs above which the sign-flip test repeats the t test at great cost
+PERMUTATION_MAXIMUM = 20_000  # pairs above which the sign-flip test agrees with the t test and is expensive
 VALUES_AT_ONCE = 500_000  # resampled differences held in memory
 
 

@@ -1,4 +1,4 @@
-"""One number among many runs. A placement, not a test: the number was known before the runs were made."""
+"""Placement of one number among many runs. It is no test, because the number was known before the runs."""
 
 import math
 from typing import NamedTuple
@@ -75,6 +75,6 @@ def place(x: Sample, y: float, m: int, diverged: int = 0, test_set: float | None
 
 
 def _mid_p(distribution: "stats.rv_frozen", y: float) -> float:
-    """Two-sided mid-p of an integer: half of its own probability counts on each side."""
+    """Two-sided mid-p of an integer: half of the probability of y counts on each side."""
     u = (distribution.cdf(y - 0.5) + distribution.cdf(y + 0.5)) / 2
     return float(2 * min(u, 1 - u))

@@ -1,4 +1,4 @@
-"""How many seeds: interval widths, minimum detectable effects, seeds needed."""
+"""Power analysis: interval widths, minimum detectable effects, seeds needed."""
 
 import math
 from bisect import bisect_left

@@ -1,4 +1,4 @@
-"""One sample: location, spread, and how the spread compares with binomial sampling."""
+"""One sample: location, spread, and the ratio of the spread to binomial sampling."""
 
 import math
 from typing import NamedTuple

@@ -1,1 +1,1 @@
-"""The tables: `registry.py` names them, `table.py` makes them, one file defines each."""
+"""The tables: `registry.py` lists them, `table.py` makes them by name, and one file defines each."""

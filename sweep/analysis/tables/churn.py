@@ -1,4 +1,4 @@
-"""Table `churn`: how many test digits change their label from run to run."""
+"""Table `churn`: share of test digits whose label differs between runs."""
 
 import itertools
 import math

@@ -1,4 +1,4 @@
-"""Table `early`: how well the misses at an early epoch predict the last ones."""
+"""Table `early`: correlation of the misses at an early epoch with the final misses."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -31,7 +31,7 @@ def early(
     Args:
       histories: misses of the split, of each cell.
       split: whose misses.
-      every_epoch: or only a few, at fixed shares of the training.
+      every_epoch: all epochs; otherwise a few, at fixed shares of the training.
 
     Returns:
       r (correlation over seeds of the misses at the epoch with the last), r_lo, r_hi (Fisher), regret (mean

@@ -1,4 +1,4 @@
-"""What the tables from predicted labels share."""
+"""Functions shared by the tables from predicted labels."""
 
 import itertools
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Table `luck`: what choosing the best of k seeds gains, and how much of it is left on other digits."""
+"""Table `luck`: gain of the best of k seeds, and the part of it that remains on other digits."""
 
 from collections.abc import Sequence
 from typing import Any

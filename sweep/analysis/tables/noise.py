@@ -1,4 +1,4 @@
-"""Table `noise`: the variance of the misses, split by predicted labels into its parts."""
+"""Table `noise`: the variance of the misses by source, from predicted labels."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -57,7 +57,7 @@ def split_variance(error_rates: np.ndarray, misses: np.ndarray) -> VarianceParts
 
 
 def noise_table(predictions: Sequence[Predictions]) -> pd.DataFrame:
-    """One row per cell with at least two runs: the decomposition and what follows from it.
+    """One row per cell with at least two runs: the variance components and derived quantities.
 
     Returns:
       n, n_digits, mean, variance, sd, binom_sd, dispersion, indep_sd, sigma_dist_squared (between runs; may be

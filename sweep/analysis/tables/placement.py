@@ -1,4 +1,4 @@
-"""Table `published`: published numbers, one seed each, among our seeds. Placements, not tests."""
+"""Table `published`: placement of the published numbers, one seed each, among our seeds."""
 
 import math
 from collections.abc import Iterable, Sequence

@@ -38,7 +38,7 @@ def precision(
     delta: float = DELTA,
     correlation: float = CORRELATION,
 ) -> pd.DataFrame:
-    """One row per (cell, number of seeds): what the seeds so far resolve, and what more seeds would.
+    """One row per (cell, number of seeds): precision of the present number of seeds and of others.
 
     Args:
       runs: of each cell.
@@ -48,10 +48,10 @@ def precision(
       correlation: over seeds, assumed for paired comparisons.
 
     Returns:
-      n, s (sd over the seeds there are), halfwidth (of the t interval of the mean), sd_lo_factor, sd_hi_factor
+      n, s (sd over the present seeds), halfwidth (of the t interval of the mean), sd_lo_factor, sd_hi_factor
       (of the interval of the sd), mdd_unpaired, mdd_paired (minimum detectable effect at 80 % power and the 5
       % level), needed_unpaired, needed_paired (seeds of each variant to detect delta), extrapolated (whether n
-      is not the number of seeds there are).
+      differs from the present number of seeds).
 
     Raises:
       ValueError: no cell has two runs that differ, or delta or the correlation is out of range.

@@ -1,4 +1,4 @@
-"""The tables by name. Each is one line here, one file beside this one, a test and a line in the docs."""
+"""The tables by name. Each has an entry here, a file in this folder, a test and a line in the README."""
 
 from sweep.analysis.names import Entry
 
@@ -31,7 +31,9 @@ TABLES: dict[str, Entry] = {
         f"{_HERE}.churn:TABLE", "test digits that change their label between runs", "Sources of variance"
     ),
     "luck": Entry(
-        f"{_HERE}.luck:TABLE", "gain of the best of k seeds, and what is left of it", "Sources of variance"
+        f"{_HERE}.luck:TABLE",
+        "gain of the best of k seeds, and the part that remains on other digits",
+        "Sources of variance",
     ),
     "tooling": Entry(f"{_HERE}.tooling:TABLE", "the same seeds with two engines, devices or versions"),
     "early": Entry(f"{_HERE}.early:TABLE", "correlation of early with final misses", "Training"),

@@ -1,4 +1,4 @@
-"""What a table is, and how one is made by name: for the command line, the report and notebooks."""
+"""The class `Table`, and tables by name: for the command line, the report and notebooks."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -56,7 +56,7 @@ def make_table(
     Args:
       store: where the runs are stored.
       name: of the table.
-      manual_dir: folder of manually placed data files, for tables that need true labels.
+      manual_dir: folder of original data files, for tables that need true labels.
       main_only: leave columns outside the main ones empty where that saves reading.
       options: filters (`selection.Filters`), and options of the table such as epoch, split, noise, delta.
 

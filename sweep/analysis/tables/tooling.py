@@ -21,13 +21,13 @@ def make(
     """The table of a selection against the same selection of another root."""
     if against is None:
         raise ValueError(
-            "tooling compares two roots: name the other, trained with another engine or device, by --against"
+            "tooling compares two roots: give the second, trained with another engine or device, with --against"
         )
     return tooling(data.runs(epoch), data.of_root(against).runs(epoch), split=split)
 
 
 def tooling(runs: Sequence[Runs], others: Sequence[Runs], *, split: SplitName = "test") -> pd.DataFrame:
-    """One row per cell of both roots: what the tools change in the misses of a seed, beside what seeds change.
+    """One row per cell of both roots: effect of the tools on the misses of a seed, and the sd over seeds.
 
     Args:
       runs: of the first root.
@@ -36,8 +36,9 @@ def tooling(runs: Sequence[Runs], others: Sequence[Runs], *, split: SplitName = 
 
     Returns:
       tool_a, tool_b (engine and device), n (seeds in both), identical (share of seeds with equal misses),
-      diff (mean of b - a), ci_lo, ci_hi (paired t interval), sd_tool (sd of the differences over √2: what the
-      tool adds to a run), sd_seed (sd over seeds), share (sd_tool² / sd_seed²), r (correlation over seeds).
+      diff (mean of b - a), ci_lo, ci_hi (paired t interval), sd_tool (sd of the differences over √2: the
+      contribution of the tool to a run), sd_seed (sd over seeds), share (sd_tool² / sd_seed²), r (correlation over
+      seeds).
 
     Raises:
       ValueError: no cell has two common seeds.
@@ -51,7 +52,7 @@ def tooling(runs: Sequence[Runs], others: Sequence[Runs], *, split: SplitName = 
     kept = list(itertools.chain(*found))
     frame.attrs["notes"] = [
         *describe(kept, split),
-        "Misses of b less misses of a, for the same seeds. A tool that changed nothing would give the same bits.",
+        "Misses of b less misses of a, for the same seeds. Tools with bit-identical results have no differences.",
     ]
     return frame
 
