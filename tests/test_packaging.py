@@ -15,7 +15,7 @@ SMALL_RUN = ("run", "--variants", "base", "--seeds", "0:2", "--epochs", "1", "--
 
 
 def start(*command, cwd):
-    """Run a command there, with this tree importable as an installation makes it: after the directory itself."""
+    """Run a command in a directory, with this tree on the path after the directory, as in an installation."""
     environment = os.environ | {"PYTHONPATH": str(PROJECT)}
     return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
 
@@ -85,7 +85,7 @@ def test_one_line_names_the_module_that_hides_a_package(file, tmp_path):
     assert as_script.stderr.splitlines()[-1] == f"ImportError: {line}"
 
 
-def test_a_module_imported_before_is_named_too(tmp_path):
+def test_an_already_imported_module_is_named_too(tmp_path):
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "model.py").touch()
     code = "import sys; sys.path.insert(0, 'elsewhere'); import model; sys.path.pop(0); import sweep"
@@ -93,8 +93,8 @@ def test_a_module_imported_before_is_named_too(tmp_path):
     assert re.search(r"^ImportError: .*elsewhere/model\.py hides the package 'model'", shown.stderr, re.M)
 
 
-def test_beside_sweep_py_python_finds_that_file_and_names_it(tmp_path):
-    """Nothing of ours is imported there; Python's own message names the file."""
+def test_python_names_a_file_sweep_py_that_hides_the_package(tmp_path):
+    """No module of this project is imported; Python's own message names the file."""
     (tmp_path / "sweep.py").write_text("print('another program')\n")
     assert start(sys.executable, "-m", "sweep", "presets", cwd=tmp_path).stdout == "another program\n"
     shown = start(sys.executable, "-c", "from sweep import Store", cwd=tmp_path)
@@ -102,7 +102,7 @@ def test_beside_sweep_py_python_finds_that_file_and_names_it(tmp_path):
 
 
 @pytest.mark.skipif(not SWEEP.exists(), reason="the command `sweep` is not installed here")
-def test_the_command_and_its_ray_workers_run_beside_all_of_them(tmp_path):
+def test_the_command_and_its_ray_workers_run_beside_files_of_these_names(tmp_path):
     for name in ("data", "model", "sweep"):
         (tmp_path / f"{name}.py").write_text("raise SystemExit('imported by mistake')\n")
     shown = start(SWEEP, *SMALL_RUN, cwd=tmp_path)
@@ -113,7 +113,7 @@ def test_the_command_and_its_ray_workers_run_beside_all_of_them(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("editable", [True, False])
 def test_an_installation_works_beside_a_folder_data(editable, beside_data):
-    """As `pip install` lays it out, without this tree on PYTHONPATH."""
+    """The layout of `pip install`, without this tree on PYTHONPATH."""
     tree = beside_data / "tree"
     ignored = shutil.ignore_patterns(".*", "tests", "build", "*.egg-info", "__pycache__")
     shutil.copytree(PROJECT, tree, ignore=ignored)

@@ -37,7 +37,7 @@ def original_files():
 
 @pytest.fixture
 def bare(tmp_path, monkeypatch):
-    """A machine without digits and without a network: the configured proxy does not answer."""
+    """Environment without digits and without a network: the configured proxy does not answer."""
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "tfds"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.delenv(places.MANUAL_DIR_VARIABLE, raising=False)

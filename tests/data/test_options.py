@@ -37,7 +37,7 @@ def test_defaults(name):
     assert json.loads(json.dumps(options.description)) == options.description
 
 
-def test_keys_do_not_move():
+def test_keys_are_unchanged():
     assert DatasetOptions("mnist").key[:16] == "51d521c380f09a12"
     assert DatasetOptions("mnist", subset_seed=7, antialias=False).key[:16] == "3987923711e8dfad"
     assert DatasetOptions("mnist", subset_seed=7).to_stored()["draw"] == 7

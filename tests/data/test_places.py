@@ -11,7 +11,7 @@ MODULES = {"mnist": mnist, "usps": usps}
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_nothing_here_and_no_network(name, bare):
+def test_no_files_and_no_network(name, bare):
     partial = bare / "manual"
     partial.mkdir()
     present, *absent = MODULES[name].ORIGINALS.sha256

@@ -34,7 +34,7 @@ def test_agrees_with_jax_image_by_image(antialias):
         np.testing.assert_array_equal(ours, theirs)
 
 
-def test_an_image_alone_equals_the_same_image_in_company():
+def test_an_image_is_resized_independently_of_other_images():
     raw = np.random.default_rng(1).integers(0, 256, (20, 28, 28), np.uint8)
     np.testing.assert_array_equal(to_network(raw, True)[7:8], to_network(raw[7:8], True))
 

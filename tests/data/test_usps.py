@@ -62,7 +62,7 @@ def test_an_unwritable_data_directory_falls_back_to_the_user_cache(original_file
     assert describe("usps") == f"prepared in {copy_in(places.user_cache())}"
 
 
-def test_a_read_only_data_directory_is_left_as_it_is(original_files, bare, monkeypatch):
+def test_a_read_only_data_directory_is_not_changed(original_files, bare, monkeypatch):
     if os.geteuid() == 0:
         pytest.skip("root may write everywhere")
     (bare / "tfds").mkdir(mode=0o555)
@@ -79,7 +79,7 @@ def test_original_files_are_read_where_nothing_can_be_written(original_files, ba
     assert "usps is read from its original files: " in capfd.readouterr().err
 
 
-def test_a_copy_that_only_tensorflow_reads_is_left_alone(original_files, bare):
+def test_a_copy_that_only_tensorflow_reads_is_not_changed(original_files, bare):
     foreign = copy_in(bare / "tfds") / "dataset_info.json"
     foreign.parent.mkdir(parents=True)
     foreign.write_text('{"fileFormat": "tfrecord"}')
@@ -100,7 +100,7 @@ def test_a_damaged_copy_is_named(original_files, bare):
     assert "\n" not in str(error.value)
 
 
-def test_a_changed_file_is_named_with_both_sums(original_files, bare):
+def test_a_changed_file_is_reported_with_both_digests(original_files, bare):
     folder = original_files(usps.ORIGINALS)
     for name in usps.ORIGINALS.sha256:
         shutil.copyfile(folder / name, bare / name)

@@ -1,6 +1,6 @@
-"""The network, its losses and its gradients in NumPy float64: written from the paper's text, without Flax or JAX.
+"""The network, its losses and its gradients in NumPy float64, implemented from the paper's text without Flax or JAX.
 
-Slow and plain. Derivatives are central differences, so nothing here knows the rules that engines differentiate by.
+Slow and simple. Derivatives are central differences, independent of the differentiation rules of the engines.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Fresh replicas for tests, compiled in a twelfth of the time: XLA's optimiser is slow on random draws."""
+"""Untrained replicas for tests, compiled without XLA's slow optimisation of random draws."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -13,7 +13,7 @@ from model.variants import Variant, variant
 
 
 def fresh(v: Variant, seeds: Sequence[int] | np.ndarray) -> ReplicaState:
-    """Replicas of seeds from 0 to 32 as writable NumPy arrays [R, …]; equals `vmap.init` but for rounding."""
+    """Replicas of seeds from 0 to 32 as writable NumPy arrays [R, …]; equals `vmap.init` up to rounding."""
     params = jax.tree.map(lambda leaf: leaf[np.asarray(seeds)], drawn(v.init))
     params["bias4"] = np.full_like(params["bias4"], v.output_bias)
     optimizer_state = jax.vmap(training.optimizer(v).init)(params)
@@ -21,9 +21,9 @@ def fresh(v: Variant, seeds: Sequence[int] | np.ndarray) -> ReplicaState:
 
 
 @cache
-def drawn(law: Init) -> Params:
+def drawn(distribution: Init) -> Params:
     """Parameters of the seeds 0 to 32."""
-    return init(variant("base", init=law), 33)
+    return init(variant("base", init=distribution), 33)
 
 
 def init(v: Variant, count: int) -> Params:

@@ -1,4 +1,4 @@
-"""The 1989 network: its size, its wiring, and its initial weights."""
+"""The 1989 network: its size, its connections, and its initial weights."""
 
 from functools import cache
 
@@ -60,12 +60,12 @@ def test_the_outputs_are_those_of_the_paper_in_float64() -> None:
     np.testing.assert_allclose(outputs, expected, atol=2e-6)
 
 
-def test_a_unit_of_h2_sees_eight_planes_around_its_place() -> None:
-    """Which H1 biases move which H2 outputs: by derivatives, so that no wire is missed."""
+def test_a_unit_of_h2_reads_eight_planes_around_its_position() -> None:
+    """Which H1 biases move which H2 outputs: by derivatives, so that every connection is found."""
     v, params = variant("base"), jax.tree.map(lambda leaf: leaf[0], fresh())
 
     def outputs(bias1: jax.Array, unit: jax.Array) -> jax.Array:
-        only = jnp.zeros((192, 30)).at[unit].set(1.0)  # H3 reads this unit of H2 alone
+        only = jnp.zeros((192, 30)).at[unit].set(1.0)  # H3 reads only this unit of H2
         changed = params | {"bias1": bias1, "Dense_0": {"kernel": only}}
         return Network(v).apply({"params": changed}, jnp.zeros((16, 16))).sum()
 
@@ -84,27 +84,27 @@ def test_a_unit_of_h2_sees_eight_planes_around_its_place() -> None:
 
 
 @pytest.mark.parametrize("name", ["softmax", "dropout"])
-def test_one_seed_starts_alike_in_all_variants_of_a_recipe(name: str) -> None:
+def test_a_seed_has_equal_initial_weights_in_all_variants_of_a_recipe(name: str) -> None:
     for tensor in SIZES:
         if tensor != "bias4":
             np.testing.assert_array_equal(kernel(fresh(name), tensor), kernel(fresh(), tensor))
 
 
-def test_biases_start_at_zero_and_the_outputs_where_the_variant_says() -> None:
+def test_initial_biases_are_zero_and_output_biases_follow_the_variant() -> None:
     for name in ("base", "softmax", "dropout"):
         params = fresh(name)
         assert all((params[b] == 0).all() for b in ("bias1", "bias2", "bias3"))
         assert (params["bias4"] == VARIANTS[name].output_bias).all()
 
 
-def test_seeds_start_apart() -> None:
+def test_seeds_have_different_initial_weights() -> None:
     for name in ("Conv_0", "Conv_1", "Conv_2", "Conv_3", "Dense_0", "Dense_1"):
         weights = kernel(fresh(), name).reshape(16, -1)
         assert len(np.unique(weights[:, 0])) == 16
     assert (kernel(fresh(), "Conv_1") != kernel(fresh(), "Conv_2")).any()
 
 
-def test_vmap_init_knows_no_neighbours() -> None:
+def test_vmap_init_does_not_depend_on_other_replicas() -> None:
     v = variant("base")
     few, many = vmap.init(v, np.array([3])), vmap.init(v, np.arange(17))
     for a, b in zip(jax.tree.leaves(few), jax.tree.leaves(many), strict=True):
@@ -116,7 +116,7 @@ def test_vmap_init_knows_no_neighbours() -> None:
 
 
 def lecun_normal(fan_in: int) -> tuple[float, float]:
-    """A normal cut at two deviations and widened to variance 1/fan-in: largest value and deviation."""
+    """Normal truncated at two deviations and rescaled to variance 1/fan-in: largest value and deviation."""
     return 2 * fan_in**-0.5 / 0.87962566103423978, fan_in**-0.5
 
 
@@ -125,7 +125,7 @@ def uniform(bound: float) -> tuple[float, float]:
 
 
 @pytest.mark.parametrize("init", ["flax", "notebook", "karpathy", "paper"])
-def test_initial_weights_follow_their_law(init: str) -> None:
+def test_initial_weights_have_their_distribution(init: str) -> None:
     params = fresh(init=init)
     for name, fan_in in {"Conv_0": 25, "Conv_1": 200, "Conv_3": 200, "Dense_0": 192, "Dense_1": 30}.items():
         weights = kernel(params, name)

@@ -1,4 +1,4 @@
-"""The numerics of a process: a known wrong sum of jaxlib 0.10.2, and the settings that avoid it."""
+"""Numerical settings of a process: a known wrong sum of jaxlib 0.10.2, and the settings that avoid it."""
 
 import os
 import platform
@@ -29,7 +29,7 @@ def python(code: str, **environment: str) -> str:
     return done.stdout.strip()
 
 
-def test_the_sum_is_right_as_configured() -> None:
+def test_the_sum_is_correct_with_the_settings() -> None:
     assert python("from model.numerics import configure; configure('cpu')\n" + WRONG_SUM) == str(2**30)
 
 
@@ -37,12 +37,12 @@ def test_the_sum_is_right_as_configured() -> None:
     jax.__version_info__ != (0, 10, 2) or platform.machine() != "x86_64",
     reason="only known of jaxlib 0.10.2 on x86",
 )
-def test_the_sum_is_wrong_without() -> None:
-    """Else the test above says nothing. How wrong depends on the processor."""
+def test_the_sum_is_wrong_without_the_settings() -> None:
+    """Otherwise the test above proves nothing. The wrong value depends on the processor."""
     assert python(WRONG_SUM, JAX_PLATFORMS="cpu") != str(2**30)
 
 
-def test_this_process_runs_with_the_settings() -> None:
+def test_this_process_uses_the_settings() -> None:
     assert numerics.NO_YNN_FUSION in os.environ["XLA_FLAGS"].split()
     assert jax.config.jax_default_matmul_precision == "highest"
     assert jax.config.jax_threefry_partitionable
@@ -52,23 +52,25 @@ def test_this_process_runs_with_the_settings() -> None:
 REPORT = "import os; print(os.environ['XLA_FLAGS'], os.environ.get('NPROC'), os.environ.get('JAX_PLATFORMS'))"
 
 
-def test_the_users_own_flags_stay_and_the_faulty_path_stays_off() -> None:
+def test_user_flags_are_kept_and_the_faulty_path_stays_disabled() -> None:
     configured = (
         "from model.numerics import configure; configure('cpu', threads=2); configure('cpu', threads=2)\n"
     )
-    told = python(
+    printed = python(
         configured + REPORT,
         XLA_FLAGS="--xla_dump_to=somewhere --xla_cpu_experimental_ynn_fusion_type=dot",
     )
-    assert told == "--xla_dump_to=somewhere --xla_cpu_experimental_ynn_fusion_type= 2 cpu"
+    assert printed == "--xla_dump_to=somewhere --xla_cpu_experimental_ynn_fusion_type= 2 cpu"
 
 
-def test_one_thread_means_one() -> None:
-    told = python("from model.numerics import configure; configure(threads=1)\n" + REPORT, JAX_PLATFORMS="")
-    assert told == "--xla_cpu_experimental_ynn_fusion_type= --xla_cpu_multi_thread_eigen=false 1"
+def test_one_thread_is_one_thread_in_xla() -> None:
+    printed = python(
+        "from model.numerics import configure; configure(threads=1)\n" + REPORT, JAX_PLATFORMS=""
+    )
+    assert printed == "--xla_cpu_experimental_ynn_fusion_type= --xla_cpu_multi_thread_eigen=false 1"
 
 
-def test_jax_imported_too_early_is_told() -> None:
+def test_importing_jax_too_early_is_an_error() -> None:
     code = """
 import jax
 from model.numerics import configure

@@ -1,6 +1,6 @@
-"""The TPU compiler's figures: how they are read, and that the engine pallas keeps to its limits.
+"""The TPU compiler's estimates: their parsing, and the limits of the engine pallas.
 
-The limits are checked by compiling for chips that are not there. That needs libtpu and takes minutes.
+The limits are checked by compiling for chips that are not present. That needs libtpu and takes minutes.
 """
 
 from importlib.util import find_spec

@@ -1,4 +1,4 @@
-"""`vmap` against its own results of version 0.1, which computed grouped convolutions: 200 updates, two seeds.
+"""`vmap` agrees with its results in version 0.1, which computed grouped convolutions: 200 updates, two seeds.
 
 ``recorded.npz`` holds `results` of every variant, computed by commit d469c9e on x86-64 with AVX-512.
 """

@@ -1,4 +1,4 @@
-"""Random streams: pure functions of (seed, stream, epoch, step), and fair."""
+"""Random streams are pure functions of (seed, stream, epoch, step) with uniform distributions."""
 
 import jax
 import jax.numpy as jnp
@@ -40,7 +40,7 @@ def threefry(key: tuple[int, int], counter: tuple[int, int]) -> tuple[int, int]:
 @settings(max_examples=10, deadline=None)
 @given(seeds, st.integers(1, 100_000), st.integers(0, 60_000))
 def test_draws_are_threefry_of_the_counters(seed: np.uint32, epoch: int, step: int) -> None:
-    """So that an engine in another language can make the same ones."""
+    """An engine in another language can therefore compute the same draws."""
 
     def bits(stream: int, i: int) -> int:
         key = (0, int(seed))
@@ -55,7 +55,7 @@ def test_draws_are_threefry_of_the_counters(seed: np.uint32, epoch: int, step: i
     assert dropout_mask.tolist() == [bits(2, i) >= 2**30 for i in range(192)]
 
 
-def test_streams_epochs_and_seeds_have_keys_of_their_own() -> None:
+def test_streams_epochs_and_seeds_have_distinct_keys() -> None:
     keys = {
         tuple(jax.random.key_data(epoch_key(np.uint32(seed), stream, epoch)).tolist())
         for seed in (0, 1, 2**32 - 1)
@@ -67,17 +67,17 @@ def test_streams_epochs_and_seeds_have_keys_of_their_own() -> None:
 
 
 @pytest.mark.parametrize("largest", [1, 3, 8])
-def test_each_shift_is_as_likely_as_the_next(largest: int) -> None:
+def test_all_shifts_are_equally_likely(largest: int) -> None:
     key = epoch_key(np.uint32(5), "shift", 1)
     shifts = np.asarray(jax.vmap(lambda step: draw_shift(key, step, largest))(jnp.arange(20_000)))
     sides = 2 * largest + 1
     counts = np.bincount(((shifts[:, 0] + largest) * sides + shifts[:, 1] + largest), minlength=sides**2)
-    assert len(counts) == sides**2  # rows and columns are drawn apart, none beyond the largest
+    assert len(counts) == sides**2  # rows and columns are independent, and within the largest shift
     assert stats.chisquare(counts).pvalue > 1e-4
 
 
 @pytest.mark.parametrize("rate", [0.01, 0.25, 0.9])
-def test_units_are_dropped_at_the_rate_asked_for(rate: float) -> None:
+def test_units_are_dropped_at_the_requested_rate(rate: float) -> None:
     key = epoch_key(np.uint32(6), "dropout", 1)
     dropout_mask = np.asarray(jax.vmap(lambda step: draw_dropout_mask(key, step, rate))(jnp.arange(2000)))
     dropped = int((~dropout_mask).sum())
@@ -89,7 +89,7 @@ def test_units_are_dropped_at_the_rate_asked_for(rate: float) -> None:
     assert stats.chisquare(dropout_mask.sum(axis=0)).pvalue > 1e-4 or rate != 0.9
 
 
-def test_nothing_is_dropped_at_rate_zero() -> None:
+def test_rate_zero_drops_no_unit() -> None:
     assert drop_threshold(0.0) == 0
     assert draw_dropout_mask(epoch_key(np.uint32(6), "dropout", 1), 0, 0.0).all()
 
@@ -100,7 +100,9 @@ FIXED = {"init": "init_seed", "shift": "shift_seed", "dropout": "dropout_seed"}
 
 
 @given(st.sampled_from(sorted(FIXED)), st.integers(0, 2**32 - 1), st.lists(seeds, min_size=1, max_size=5))
-def test_a_fixed_stream_has_one_seed_and_the_others_keep_theirs(stream: str, fixed: int, own: list) -> None:
+def test_a_fixed_stream_uses_one_seed_and_other_streams_are_unchanged(
+    stream: str, fixed: int, own: list
+) -> None:
     v = variant("dropout", **{FIXED[stream]: fixed})
     for other in FIXED:
         expected = [fixed] * len(own) if other == stream else own
@@ -123,7 +125,7 @@ def test_orders_never_change() -> None:
 
 
 @pytest.mark.parametrize("position", [0, 1, 99])
-def test_each_digit_is_as_likely_in_each_position(position: int) -> None:
+def test_all_positions_of_a_digit_are_equally_likely(position: int) -> None:
     digits = [
         presentation_order(seed, epoch, 100)[position] for seed in range(1, 51) for epoch in range(1, 41)
     ]

@@ -11,7 +11,7 @@ import pytest
 HERE = Path(__file__).parents[2]
 
 # What the modules of a package may import: names of packages or modules of this project, also inside functions. The
-# order is that of the layers: a package imports only what stands above it.
+# order is that of the layers: a package imports only packages listed above it.
 PROJECT = {
     "model": set(),
     "data": {"model.identity", "model.names"},

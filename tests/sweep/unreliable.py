@@ -11,7 +11,7 @@ from typing import Any
 
 
 class Proxy:
-    """Listens on a port of the loopback interface and forwards to another, in a process of its own.
+    """Listens on a port of the loopback interface and forwards to another, in a separate process.
 
     A process, because some clients wait for an answer while they hold the interpreter lock.
 

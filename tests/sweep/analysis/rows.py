@@ -34,7 +34,7 @@ Values = Sequence[float] | Sequence[Sequence[float]] | np.ndarray
 
 
 def digest(name: str) -> str:
-    """Eight hex digits in place of a variant's or a data set's."""
+    """Eight hex digits instead of the digest of a variant or a data set."""
     return f"{zlib.crc32(name.encode()):08x}"
 
 
@@ -56,7 +56,7 @@ def epochs(
 ) -> pd.DataFrame:
     """One row per (variant, seed, epoch).
 
-    misses: of each variant, [n] for the last epoch alone or [n, epochs]; diverged: seeds of each variant.
+    misses: of each variant, [n] for only the last epoch or [n, epochs]; diverged: seeds of each variant.
     """
     blocks = []
     for variant, values in misses.items():

@@ -1,4 +1,4 @@
-"""Tables and plots are found through their registries alone, and load nothing before they are used."""
+"""Tables and plots are found only through their registries, and load nothing before they are used."""
 
 import subprocess
 import sys
@@ -131,7 +131,7 @@ def test_unknown_names_and_options(store, make, name, options, line):
         make(store, name, **options)
 
 
-def test_plots_leave_matplotlibs_settings_alone(store):
+def test_plots_do_not_change_matplotlibs_settings(store):
     before = dict(matplotlib.rcParams)
     make_plot(store, "raincloud")
     assert dict(matplotlib.rcParams) == before

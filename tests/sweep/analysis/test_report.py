@@ -1,4 +1,4 @@
-"""The report: one complete file that a real browser opens without complaint."""
+"""The report: one complete file that a real browser opens without errors."""
 
 import re
 import shutil
@@ -51,7 +51,7 @@ class Reader(HTMLParser):
         self.text += data
 
 
-def test_everything_is_in_the_one_file(report):
+def test_the_report_is_one_complete_file(report):
     reader = Reader(report.html)
     assert all(address.startswith(("data:", "#")) for address in reader.addresses)
     assert reader.tags.count("img") == 15
@@ -60,7 +60,7 @@ def test_everything_is_in_the_one_file(report):
     assert "<vmap & more>" in reader.text  # escaped, and so read back as written
 
 
-def test_it_begins_with_the_answer_and_one_figure(report):
+def test_the_report_begins_with_the_answer_and_one_figure(report):
     body = report.html.partition("</h1>")[2]
     before_links = body.partition("<nav>")[0]
     assert "Changing only the seed moves the test misses by" in before_links
@@ -87,12 +87,12 @@ def test_numbers_are_those_of_the_tables(report):
     assert "PROVISIONAL" not in text
 
 
-def test_links_lead_somewhere(report):
+def test_links_have_targets(report):
     for anchor in re.findall(r'href="#([^"]+)"', report.html):
         assert f'id="{anchor}"' in report.html
 
 
-def test_a_sweep_under_way_is_marked_provisional(tmp_path):
+def test_a_report_of_an_unfinished_sweep_is_marked_provisional(tmp_path):
     wanted = stored(tmp_path / "r", {"base": WRONG["base"]}, width=8)
     next((tmp_path / "r" / "epochs").rglob("seeds-8-15-*.parquet")).unlink()
     text = Reader(make_report(Selection(Store(wanted.root))).html).text

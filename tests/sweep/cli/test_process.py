@@ -1,4 +1,4 @@
-"""The command as a process of its own: streams that fail, encodings, and exit codes."""
+"""The command in a separate process: failing streams, encodings, and exit codes."""
 
 import os
 import subprocess
@@ -29,7 +29,7 @@ def test_a_full_device(arguments):
     assert (ended.returncode, ended.stderr) == (2, "sweep: standard output: No space left on device\n")
 
 
-def test_a_reader_that_has_gone():
+def test_a_reader_that_closed_its_end():
     reader, writer = os.pipe()
     os.close(reader)
     ended = command("presets", stdout=writer)
@@ -45,7 +45,7 @@ def test_both_streams_without_a_reader():
     assert ended.returncode == 2
 
 
-def test_a_working_directory_that_has_gone(tmp_path):
+def test_a_deleted_working_directory(tmp_path):
     gone = tmp_path / "gone"
     gone.mkdir()
     program = f"import os; os.chdir({str(gone)!r}); os.rmdir({str(gone)!r}); from sweep.cli.main import main; main()"
@@ -56,7 +56,7 @@ def test_a_working_directory_that_has_gone(tmp_path):
     assert len(ended.stderr.splitlines()) == 1
 
 
-def test_a_terminal_with_ascii_alone(tmp_path):
+def test_a_terminal_that_supports_only_ascii(tmp_path):
     ended = command("presets", env={"PYTHONIOENCODING": "ascii"})
     assert (ended.returncode, ended.stderr) == (0, "")
     program = "print('5 × 3 – 7 … é ✓ ²')"

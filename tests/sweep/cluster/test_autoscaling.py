@@ -122,7 +122,7 @@ class Watch(Observer):
 
 
 @pytest.mark.slow
-def test_losing_a_node_loses_no_run(address, tmp_path):
+def test_a_lost_node_causes_no_lost_run(address, tmp_path):
     spec = small_spec(
         variants="base,softmax,augment,dropout", seeds="0:8", set={"epochs": 40}, engine="lanes"
     )

@@ -1,4 +1,4 @@
-"""The remaining time: right while starting, after a resume, and for variants of unequal cost."""
+"""The remaining time is correct during start-up, after a resume, and for variants of unequal cost."""
 
 import io
 
@@ -26,7 +26,7 @@ def started(epoch=0):
     return Started(epoch, "lanes", "cpu", None)
 
 
-def test_what_happens_before_training_is_printed():
+def test_events_before_training_are_printed():
     _, text = display_of([Shard(BASE, range(4))])
     assert text.getvalue().splitlines() == [
         "starting Ray",
@@ -34,7 +34,7 @@ def test_what_happens_before_training_is_printed():
     ]
 
 
-def test_epochs_weigh_what_they_cost():
+def test_epochs_are_weighted_by_their_cost():
     """Here `adamw` takes twice the time of `base`, so its ten epochs are two thirds of the work."""
     one, other = Shard(BASE, range(4)), Shard(ADAMW, range(4))
     display, _ = display_of([one, other])
@@ -48,7 +48,7 @@ def test_epochs_weigh_what_they_cost():
     assert display.share_done() == pytest.approx((10 * 1.0 + 2.0) / 30)
 
 
-def test_a_resumed_shard_counts_its_old_epochs_as_done_but_not_as_fast():
+def test_epochs_before_a_resume_count_as_done_but_not_for_the_speed():
     shard, next_one = Shard(BASE, range(4)), Shard(BASE, range(4, 8))
     display, _ = display_of([shard, next_one])
     assert display.seconds_left() is None
@@ -68,7 +68,7 @@ def test_stored_times_give_the_remaining_time_before_the_first_epoch():
     assert display.seconds_left() == pytest.approx(20 * relative_cost(ADAMW.variant))
 
 
-def test_a_failed_attempt_takes_its_epochs_back():
+def test_epochs_of_a_failed_attempt_are_subtracted():
     shard = Shard(BASE, range(4))
     display, text = display_of([shard])
     display.message(shard, started())

@@ -1,4 +1,4 @@
-"""Real processes on a real local Ray, killed for real: the rows equal those of an undisturbed run."""
+"""Killed processes on a real local Ray: the rows equal those of an undisturbed run."""
 
 import re
 import signal
@@ -72,7 +72,7 @@ def test_the_driver_is_killed_and_the_same_command_finishes(folder):
     assert not checkpoints(folder, "driver")
 
 
-def test_a_worker_is_killed_and_its_shard_goes_on_from_its_checkpoint(folder):
+def test_the_shard_of_a_killed_worker_resumes_from_its_checkpoint(folder):
     driver = sweep(folder, "worker", "--workers", "2")
     wait_for(lambda: checkpoints(folder, "worker") and ray_workers(driver))
     ray_workers(driver)[0].kill()
@@ -83,7 +83,7 @@ def test_a_worker_is_killed_and_its_shard_goes_on_from_its_checkpoint(folder):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_polite_stop_ends_within_three_seconds_and_says_how_to_go_on(folder, number):
+def test_a_signal_ends_a_run_within_three_seconds_and_says_how_to_resume(folder, number):
     root = f"stopped{number}"
     driver = sweep(folder, root, "--workers", "2")
     wait_for(lambda: checkpoints(folder, root))
@@ -94,7 +94,7 @@ def test_a_polite_stop_ends_within_three_seconds_and_says_how_to_go_on(folder, n
     last = text.strip().splitlines()[-1]
     assert "To continue: sweep run spec.yaml" in last
     assert checkpoints(folder, root)
-    # Everything is on disk when the signal comes; what takes time is Ray's own farewell.
+    # Everything is on disk at the time of the signal; the delay is the shutdown of Ray.
     assert time.monotonic() - began < 15
     again = sweep(folder, root, "--executor", "inline")
     assert again.wait(300) == 0
@@ -179,7 +179,7 @@ def test_a_finished_run_leaves_no_folder(folder):
 
 
 @pytest.mark.parametrize("listening", [False, True])
-def test_an_address_where_no_cluster_answers_is_refused_soon(folder, listening):
+def test_an_address_without_a_cluster_is_rejected_quickly(folder, listening):
     with socket.socket() as s:
         s.bind(("", 0))  # Ray replaces the loopback address by one of the machine
         if listening:

@@ -37,7 +37,7 @@ def test_auto_selects_the_fastest_kind_that_exists_or_may_be_added():
     assert Fleet([HEAD, GPU], {"TPU": 8.0}).main_device == "tpu"
 
 
-def test_the_capacity_to_come_is_read_from_the_cluster_file():
+def test_the_future_capacity_is_read_from_the_cluster_file():
     config = yaml.safe_load((Path(__file__).parents[3] / "cluster.yaml").read_text())
     assert capacity_to_come(config)["TPU"] == 4 * 8 + 2 * 8
     assert Fleet([HEAD], capacity_to_come(config)).main_device == "tpu"
@@ -54,7 +54,7 @@ def test_one_chip_one_card_or_one_core_a_shard_and_no_core_beside_a_chip():
     assert not Fleet([HEAD, TPU]).secondary_nodes("tpu")
 
 
-def test_width_is_what_the_engine_of_the_device_prefers():
+def test_width_is_the_preferred_width_of_the_devices_engine():
     devices = (("TPU", "TPU-V5LITEPOD"), ("TPU", "TPU-V6E"), ("GPU", "H100"))
     fleets = [Fleet([Node("n", {unit: 1, f"accelerator_type:{kind}": 1})]) for unit, kind in devices]
     widths = [fleet.width(fleet.main_device) for fleet in fleets]

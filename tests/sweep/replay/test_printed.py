@@ -20,7 +20,7 @@ def test_agreeing_digits(ours, theirs, digits):
     assert agreeing_digits(ours, theirs) == digits
 
 
-def test_lines_that_differ_in_the_loss_alone_agree_in_error_and_misses():
+def test_lines_that_differ_only_in_the_loss_agree_in_error_and_misses():
     theirs = notebook_lines("base")[1, "test"]
     assert str(theirs) == "eval: split test . loss 5.287848e-02. error 7.37%. misses: 148"
     agreement = Agreement()

@@ -18,7 +18,7 @@ def test_changes_replace_the_keys_of_a_file(spec):
     assert (changed.variants, changed.seeds) == (("base",), "8:12")
 
 
-def test_a_change_of_set_replaces_the_named_hyper_parameters_alone(spec):
+def test_set_replaces_only_the_named_hyper_parameters(spec):
     changed = read_spec(spec, set={"epochs": [1, 2]})
     assert changed.set == {"learning_rate": (0.01, 0.03), "epochs": (1, 2)}
 
@@ -55,14 +55,14 @@ def test_seeds_in_yaml_are_text_and_lists_of_ranges(tmp_path):
         ({"set": {"epochs": 0}}, "epochs = 0 is out of range"),
     ],
 )
-def test_a_wrong_change_is_not_blamed_on_the_file(spec, changes, message):
+def test_an_error_in_a_change_does_not_name_the_file(spec, changes, message):
     with pytest.raises(SpecError) as error:
         read_spec(spec, **changes)
     assert message in str(error.value)
     assert "my.yaml" not in str(error.value)
 
 
-def test_a_wrong_file_is_named_whatever_is_changed(tmp_path):
+def test_an_error_in_a_file_names_the_file_with_any_change(tmp_path):
     path = tmp_path / "my.yaml"
     path.write_text("variants: bas\n")
     with pytest.raises(SpecError, match=r"my\.yaml: unknown variant 'bas'"):

@@ -1,4 +1,4 @@
-"""A spec says exactly what was asked, or says in one line what is wrong."""
+"""A spec contains exactly what was requested, or gives one line that says what is wrong."""
 
 import pytest
 

@@ -31,7 +31,7 @@ def root(tmp_path):
 
 
 def again(root: Path) -> None:
-    """Run the recorded sweep again, with the stand-in workers that made it."""
+    """Run the recorded sweep again, with the simulated workers that wrote it."""
     ((spec, datasets),) = recorded_sweeps(Store(str(root))).values()
     train(spec, Store(str(root)), datasets, Workers(random.Random(0), 0.0))
 
@@ -125,7 +125,7 @@ def test_a_flipped_bit_of_version_1_is_reported_or_changes_no_row(root, kind):
         path.write_bytes(whole)
 
 
-def test_a_newer_version_is_refused_and_never_moved(root):
+def test_files_of_a_newer_version_are_refused_and_never_moved(root):
     path = first(root, "epochs")
     altered(path, other_version)
     with pytest.raises(StoreError, match="reads up to 1: install a newer"):

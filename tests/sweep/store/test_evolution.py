@@ -59,7 +59,7 @@ def add_column(path: Path, after: str, line: str) -> None:
 
 @pytest.fixture(scope="module")
 def later(tmp_path_factory) -> Path:
-    """A later version of the program: one line more for each new field and column."""
+    """A later version of the program: with one additional line for each new field and column."""
     source = tmp_path_factory.mktemp("later")
     for package in ("data", "model", "sweep"):
         shutil.copytree(SOURCE / package, source / package, ignore=shutil.ignore_patterns("__pycache__"))
@@ -158,7 +158,7 @@ assert not margins or [float(m[2]) for m in labels["margins"]] == [0.0, 1.0, 2.0
 
 @pytest.fixture(scope="module")
 def writer(later):
-    """The later version, able to train a sweep with stand-in workers."""
+    """The later version, which trains a sweep with simulated workers."""
     shutil.copytree(SOURCE / "tests", later / "tests")
     return later
 

@@ -206,7 +206,7 @@ def test_a_lease_of_version_0_1_is_respected_and_replaced_once_expired(calm, qui
         pass
 
 
-def test_a_driver_that_lost_its_lease_writes_no_more(calm, quick):
+def test_a_driver_that_lost_its_lease_stops_writing(calm, quick):
     """It must notice before its next write, and leave the lease of the other driver as it is."""
     store = Store(calm.root("lost"))
     taken = {"pid": 7, "host": "other", "since": "now", "id": "theirs", "heartbeat": time.time() + 100}

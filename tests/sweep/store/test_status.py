@@ -1,4 +1,4 @@
-"""Runs in progress: counted from checkpoints, shown by `sweep status`, kept by a resume."""
+"""Runs in progress: counted from checkpoints, shown by `sweep status`, preserved by a resume."""
 
 import random
 

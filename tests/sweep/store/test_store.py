@@ -1,4 +1,4 @@
-"""A file is there whole or not at all, and the store says which runs exist."""
+"""Files are complete or absent, and the store lists the existing runs."""
 
 import os
 from pathlib import Path
@@ -35,7 +35,7 @@ def files(root: Path) -> dict[str, bytes]:
     return {str(p.relative_to(root)): p.read_bytes() for p in sorted(root.rglob("*")) if p.is_file()}
 
 
-def test_pandas_reads_the_folder_as_it_is(root):
+def test_pandas_reads_the_folder_directly(root):
     frame = pd.read_parquet(f"{root}/epochs")
     assert len(frame) == 2 * 6 * 3
     means = frame.groupby(["variant", "epoch"]).test_error.mean()
@@ -69,7 +69,7 @@ def test_seeds_stored_twice_count_once(copy, tmp_path):
 
 
 @pytest.mark.parametrize("runs", [1, 5, 1000])
-def test_batches_together_are_all_rows(copy, tmp_path, runs):
+def test_batches_contain_all_rows(copy, tmp_path, runs):
     run_inline(tmp_path / "other", small_spec(seeds="2:5"))
     os.system(f"cp -r '{tmp_path}/other/.' '{copy}'")
     store = Store(str(copy))
@@ -82,7 +82,7 @@ def test_batches_together_are_all_rows(copy, tmp_path, runs):
     assert together[["seed", "epoch", "test_misses"]].equals(whole[["seed", "epoch", "test_misses"]])
 
 
-def test_a_killed_write_leaves_nothing_that_counts(copy, tmp_path):
+def test_a_killed_write_has_no_effect_on_results(copy, tmp_path):
     before = Store(str(copy)).epochs()
     (next((copy / "epochs").rglob("*.parquet")).parent / "_seeds-9-9-00000000.parquet.1").write_bytes(b"half")
     pd.testing.assert_frame_equal(before, Store(str(copy)).epochs())
@@ -130,7 +130,7 @@ def test_a_damaged_file_is_named_and_nothing_is_changed(copy, damage):
     assert files(copy) == before
 
 
-def test_a_folder_of_other_things_is_refused(tmp_path):
+def test_a_folder_with_other_files_is_refused(tmp_path):
     (tmp_path / "thesis.tex").write_text("chapter one")
     with pytest.raises(StoreError, match="is not a root"):
         Store(str(tmp_path))

@@ -68,7 +68,7 @@ def test_a_recorded_sweep_cannot_name_folders_outside_the_root(tmp_path, digest)
         recorded_sweeps(Store(str(root)))
 
 
-def test_names_of_checkpoints_are_not_trusted(tmp_path):
+def test_file_names_of_checkpoints_are_not_trusted(tmp_path):
     root = Path(shutil.copytree(VERSION_1, tmp_path / "results"))
     folder = root / "checkpoints" / "base,epochs-3-29dce30b" / "mnist5k-dddddddd"
     folder.mkdir(parents=True, exist_ok=True)

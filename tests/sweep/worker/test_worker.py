@@ -1,4 +1,4 @@
-"""Interrupted = uninterrupted, alone = in company, diverged = a result."""
+"""Rows do not depend on interruptions or on other replicas; a diverged run is a result."""
 
 import numpy as np
 import pytest
@@ -67,7 +67,7 @@ def test_a_damaged_checkpoint_is_never_used(dataset, data):
             whole[:place] + bytes([whole[place] ^ (1 << data.draw(st.integers(0, 7)))]) + whole[place + 1 :]
         )
     loaded = checkpoint.load(damaged, fresh, shard.name)
-    if loaded is not None:  # the flip lay where no content is
+    if loaded is not None:  # the flipped bit is outside the content
         intact = checkpoint.load(whole, fresh, shard.name)
         np.testing.assert_array_equal(loaded.states.params["bias1"], intact.states.params["bias1"])
         assert loaded.epoch == intact.epoch

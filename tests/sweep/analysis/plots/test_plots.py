@@ -1,4 +1,4 @@
-"""Every plot is drawn, gives its n and its digits, and shows what it should."""
+"""Every plot is drawn, states its n and its digits, and shows the expected data."""
 
 import numpy as np
 import pytest
@@ -41,7 +41,7 @@ class Published:
 
 @pytest.mark.parametrize("name", [name for name in PLOTS if name not in ONLY_ON_OTHER_RUNS])
 @pytest.mark.parametrize("kind", ["png", "svg", "pdf"])
-def test_is_drawn_and_says_what_it_is_of(store, name, kind):
+def test_every_plot_is_drawn_and_describes_its_data(store, name, kind):
     figure = make_plot(store, name)
     caption = figure.get_supxlabel()
     assert "mnist5k" in caption
@@ -145,7 +145,7 @@ def test_densities_need_seeds_and_are_not_cut_off():
     assert not densities
 
 
-def test_ensemble_leaves_out_votes_of_two(store):
+def test_ensemble_omits_votes_of_two(store):
     for line in make_plot(store, "ensemble").axes[0].lines:
         assert list(line.get_xdata())[:2] == [1, 3]
 

@@ -1,4 +1,4 @@
-"""The oracle numbers, to the digits given, and what happens where a statistic is undefined."""
+"""The oracle numbers, to the given digits, and the results where a statistic is undefined."""
 
 import math
 
@@ -238,7 +238,7 @@ def test_diverged_runs_rank_above_every_number():
     assert with_infinity == pytest.approx((0.665 * 100 + 10) / 110)
 
 
-def test_the_split_of_a_mean_needs_no_negative_variance():
+def test_the_decomposition_of_a_mean_has_no_negative_variance():
     assert st.test_set_variance(80, 200, 2007) == 0
     assert st.binomial_variance(0, 2007) == 0
     assert np.isnan(st.dispersion(np.zeros(4), 2007)).all()

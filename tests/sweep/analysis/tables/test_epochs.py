@@ -16,7 +16,7 @@ from tests.sweep.analysis.rows import A, B
 BEST = [[100, 90, 82, 84], [98, 91, 79, 80], [103, 88, 85, 83]]
 
 
-def test_wide_never_fills_with_zero():
+def test_wide_does_not_fill_with_zeros():
     table = wide(rows.runs({"base": A[:3], "softmax": B[:2]}, diverged={"base": [1]}))
     assert list(table.columns) == [
         "dataset", "dataset_digest", "seed", "base_misses", "base_status", "softmax_misses", "softmax_status",
@@ -56,7 +56,7 @@ def test_curve_of_one_run_has_no_interval():
     assert list(table["mean"]) == [90, 80]
 
 
-def test_precision_of_the_seeds_there_are_and_of_more():
+def test_precision_of_the_stored_seeds_and_of_more():
     table = precision(rows.runs({"base": A}))
     assert list(table.loc[~table["extrapolated"], "n"]) == [10]
     assert {5, 50, 1000} <= set(table["n"])

@@ -20,7 +20,7 @@ def frame() -> pd.DataFrame:
     return summary_module.summary(rows.runs({"base": X200, "softmax": A, "dropout": [35]}))
 
 
-def test_text_fits_a_terminal_and_says_what_it_is_of():
+def test_text_fits_a_terminal_and_describes_its_data():
     text = render(frame(), "text", COLUMNS)
     lines = text.splitlines()
     assert max(map(len, lines)) <= 110
@@ -85,7 +85,7 @@ def test_columns_by_name_and_a_limit():
     assert "dropout" not in text
 
 
-def test_columns_that_do_not_differ_are_left_out_where_asked():
+def test_constant_and_empty_columns_are_omitted_on_request():
     mixed = Column("data set", "{dataset}", "if_mixed")
     one = pd.DataFrame({"dataset": ["mnist", "mnist"], "n": [1, 2]})
     assert "data set" not in render(one, "text", [mixed, "n"])

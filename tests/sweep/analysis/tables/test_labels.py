@@ -42,10 +42,10 @@ def test_error_rate_of_each_digit():
     assert list(table["modal_share"]) == list(table["rate"])
     lo, hi = table[["rate_lo", "rate_hi"]].iloc[3]
     assert lo < 0.2 < hi
-    assert table["rate_hi"].iloc[7] > 0  # never wrong so far is no promise
+    assert table["rate_hi"].iloc[7] > 0  # zero observed errors do not imply an error rate of zero
 
 
-def test_modal_wrong_label_is_the_commonest_and_the_smaller_at_a_tie():
+def test_modal_wrong_label_is_the_most_common_or_the_smallest_of_equal_counts():
     predictions = np.array([[3], [5], [5], [1], [3], [0]], np.uint8)
     frame = pd.DataFrame({"seed": range(6), "predictions": [p.tobytes() for p in predictions]})
     row = digits([reduce_predictions(rows.cell(), np.zeros(1, int), [frame])]).iloc[0]
@@ -79,7 +79,7 @@ def test_independent_coins_have_no_real_differences():
     assert min(real) < 0  # unbiased, so sometimes below zero
 
 
-def test_interval_of_the_real_differences_holds_them():
+def test_interval_of_the_real_differences_contains_them():
     rng = np.random.default_rng(3)
     truth = np.zeros(600, int)
     quality = rng.normal(0.15, 0.03, (60, 1))
@@ -126,7 +126,7 @@ def test_ties_of_a_vote_go_to_the_smallest_label():
     assert ensemble([two])["mean"].iloc[-1] == 0
 
 
-def test_digits_fixed_and_broken():
+def test_corrected_and_newly_misclassified_digits():
     worse = WRONG.copy()
     worse[:, 7] = True
     worse[:, 0] = False

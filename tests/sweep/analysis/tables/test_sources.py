@@ -36,13 +36,13 @@ def test_the_best_of_k_is_that_of_all_subsets(misses, k):
     assert chances @ np.array(misses) == pytest.approx(expected)
 
 
-def test_luck_of_one_seed_is_none():
+def test_luck_of_one_seed_is_undefined():
     row = luck([rows.predictions(WRONG)]).iloc[0]
     assert (row["k"], row["gain"], row["half_gain"], row["half_left"]) == pytest.approx((1, 0, 0, 0))
     assert (row["mean"], row["best"]) == pytest.approx((2.4, 2.4))
 
 
-def test_luck_that_is_only_noise_leaves_nothing_and_quality_leaves_all():
+def test_no_gain_remains_for_noise_and_most_of_it_for_quality():
     truth = np.zeros(2000, int)
     coins = rows.predictions(RNG.random((200, 2000)) < 0.1, truth)
     noise = luck([coins]).set_index("k").loc[10]

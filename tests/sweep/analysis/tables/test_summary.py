@@ -1,4 +1,4 @@
-"""Table `summary`: values, what it leaves out, and what it must not depend on."""
+"""Table `summary`: values, omitted rows and columns, and invariances."""
 
 import math
 
@@ -48,7 +48,7 @@ def test_order_of_variants():
     ]
 
 
-def test_the_best_epoch_is_only_a_bias():
+def test_the_best_epoch_is_reported_only_as_a_bias():
     frame = rows.epochs({"base": BEST})
     row = summary(rows.last(frame), histories=rows.histories(frame)).iloc[0]
     assert row["mean"] == pytest.approx(82.333333, abs=5e-7)  # the last epoch
@@ -73,7 +73,7 @@ def test_an_earlier_epoch_is_named():
     assert any("base at epoch 2 of 4" in note for note in table.attrs["notes"])
 
 
-def test_diverged_runs_are_counted_apart():
+def test_diverged_runs_are_counted_separately():
     table = summary(rows.runs({"base": np.append(A, [1, 2])}, diverged={"base": [10, 11]}))
     row, plain = table.iloc[0], summary(rows.runs({"base": A})).iloc[0]
     assert (row["n_ok"], row["n_diverged"], row["diverged_rate"]) == (10, 2, 2 / 12)
@@ -158,7 +158,7 @@ def test_a_seed_stored_twice_is_refused():
         rows.group_runs(frame.iloc[:0])
 
 
-def test_a_users_numbers_have_a_column_of_their_own(tmp_path):
+def test_a_users_numbers_have_a_separate_column(tmp_path):
     from sweep.analysis.published import published_numbers
 
     (tmp_path / "mine.csv").write_text("source,variant,split,misses\nmy port,base,test,79\n")
