@@ -5,7 +5,7 @@ An engine trains and evaluates many replicas at once. All engines share one stat
 and results do not depend on the engine. `vmap` is the reference implementation; every other engine is an
 optimised implementation of the same functions, verified against it by ``tests/model/test_engines.py``.
 
-To add an engine: one line in `ENGINES`, a module of that name in this package, and the contract test.
+To add an engine: a line in `ENGINES`, a module of that name in this package, and the contract test.
 """
 
 from collections.abc import Callable
@@ -32,7 +32,7 @@ class Engine(Protocol):
         """Why this engine cannot run on this machine, or cannot train `variant`, in one line; None if it can."""
 
     def init(self, variant: Variant, seeds: "np.ndarray") -> "ReplicaState":
-        """Untrained replicas, bit for bit the same in every engine: `model.engines.initial.init`."""
+        """Untrained replicas, bit-identical in every engine: `model.engines.initial.init`."""
 
     def train_epoch(
         self,
@@ -73,7 +73,7 @@ class Engine(Protocol):
 
 @dataclass(frozen=True)
 class EngineInfo:
-    """What is known of an engine without importing it."""
+    """Properties of an engine that are known without importing it."""
 
     description: str
     platforms: tuple[Platform, ...]  # where engine "auto" selects it
@@ -83,7 +83,7 @@ class EngineInfo:
 
 CPU_WIDTH = 16  # replicas: one vector register of each, and short intervals between checkpoints
 PALLAS_WIDTH = 512  # replicas: one register of a TPU's vector unit holds two numbers of each
-WIDEST_BLOCK = 2048  # replicas: wider is no faster per replica, and a block is padded to its width
+WIDEST_BLOCK = 2048  # replicas: wider blocks are not faster per replica, and blocks are padded to their width
 _REPLICA_BYTES = 4 * 2**20  # accelerator memory per replica in `vmap`, ten times what its programs need
 
 

@@ -92,7 +92,7 @@ def test_evaluation_equals_that_of_vmap(name: str, digits: Any) -> None:
     assert len(np.unique(ours.predictions[:2])) > 1
 
 
-def test_replicas_know_nothing_of_their_neighbours(digits: Any) -> None:
+def test_replicas_do_not_depend_on_other_replicas(digits: Any) -> None:
     v, (images, labels) = variant("dropout"), digits
     together = pallas.train_epoch(v, fresh(v, [4, 5, 6]), images[:1], labels[:1], 2)
     poisoned = fresh(v, [9, 6, 7])
@@ -102,7 +102,7 @@ def test_replicas_know_nothing_of_their_neighbours(digits: Any) -> None:
         np.testing.assert_array_equal(np.asarray(a)[2], np.asarray(b)[1])
 
 
-def test_replicas_of_unequal_age_are_an_error(digits: Any) -> None:
+def test_replicas_with_different_numbers_of_updates_are_an_error(digits: Any) -> None:
     v = variant("adamw")
     before = fresh(v, [0, 1])
     uneven = optax.tree.set(before.optimizer, count=np.array([0, 5], np.int32))
@@ -207,7 +207,7 @@ def interpreted(kernel: Any, out_shape: Any) -> Any:
 # --- where it runs -------------------------------------------------------------------------------------------
 
 
-def test_without_a_tpu_vmap_takes_its_place() -> None:
+def test_without_a_tpu_vmap_is_selected() -> None:
     name, why = choose("auto", variant("base"), "tpu")
     assert (name, why) == ("vmap", "engine 'pallas' is not available: this process has no TPU; using 'vmap'")
 

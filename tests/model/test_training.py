@@ -1,4 +1,4 @@
-"""Training of one replica: the learning rate's law, the optimisers, and one update by hand."""
+"""Training of one replica: learning-rate schedules, optimizers, and one update computed separately."""
 
 from typing import Any
 
@@ -21,15 +21,13 @@ fractions = st.floats(0, 1)
 
 
 @given(rates, fractions, st.integers(1, 30), st.integers(1, 50))
-def test_no_fall_is_constant(rate: float, fraction: float, epoch: int, n: int) -> None:
+def test_no_schedule_is_a_constant_rate(rate: float, fraction: float, epoch: int, n: int) -> None:
     v = variant("base", learning_rate=rate, final_fraction=fraction, lr_schedule="none", epochs=30)
     assert (learning_rates(v, epoch, n) == np.float32(rate)).all()
 
 
 @given(rates, fractions, st.integers(1, 20), st.integers(1, 50))
-def test_a_fall_by_steps_is_one_straight_line_over_the_run(
-    rate: float, fraction: float, epochs: int, n: int
-) -> None:
+def test_the_step_schedule_is_linear_over_the_run(rate: float, fraction: float, epochs: int, n: int) -> None:
     v = variant("base", learning_rate=rate, final_fraction=fraction, lr_schedule="step", epochs=epochs)
     run = np.concatenate([learning_rates(v, epoch, n) for epoch in range(1, epochs + 1)])
     assert run.dtype == np.float32
@@ -39,7 +37,9 @@ def test_a_fall_by_steps_is_one_straight_line_over_the_run(
 
 
 @given(rates, fractions, st.integers(2, 20), st.integers(1, 50))
-def test_a_fall_by_epochs_is_level_within_one(rate: float, fraction: float, epochs: int, n: int) -> None:
+def test_the_epoch_schedule_is_constant_within_an_epoch(
+    rate: float, fraction: float, epochs: int, n: int
+) -> None:
     v = variant("base", learning_rate=rate, final_fraction=fraction, lr_schedule="epoch", epochs=epochs)
     by_epoch = np.array([learning_rates(v, epoch, n) for epoch in range(1, epochs + 1)])
     assert (by_epoch == by_epoch[:, :1]).all()
@@ -48,7 +48,7 @@ def test_a_fall_by_epochs_is_level_within_one(rate: float, fraction: float, epoc
     )
 
 
-def test_a_single_epoch_falls_by_epochs_not_at_all() -> None:
+def test_the_epoch_schedule_of_a_single_epoch_is_constant() -> None:
     v = variant("adamw", "karpathy", epochs=1)
     assert (learning_rates(v, 1, 3) == np.float32(3e-4)).all()
 

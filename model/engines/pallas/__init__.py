@@ -1,6 +1,6 @@
-"""Weights in the vector memory of a TPU for a whole epoch: the fast engine on a TPU, in Pallas.
+"""The fast engine for TPUs, in Pallas: weights stay in vector memory for a whole epoch.
 
-`epoch.py` has the two kernels and is the place to start reading; `tiles.py` says how replicas share registers.
+Start reading at `kernels.py`, which has the two kernels; `tiles.py` describes how replicas share registers.
 On other devices the same kernels run in Pallas' interpreter, for tests.
 """
 
