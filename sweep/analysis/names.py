@@ -51,10 +51,10 @@ class Entry:
 
 
 def check_options(what: str, name: str, make: Callable[..., Any], options: dict[str, Any]) -> None:
-    """Refuse options that a table or plot does not have.
+    """Reject options that a table or plot does not have.
 
     Raises:
-      ValueError: the option, and those there are.
+      ValueError: an unknown option; the message lists the accepted ones.
     """
     accepted = [option for option in list(signature(make).parameters)[1:] if option != "full"]
     for option in options:

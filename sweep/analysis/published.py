@@ -23,7 +23,7 @@ from sweep.analysis.runs import CellId, Runs
 
 SameData = Literal["yes", "maybe", "no"]
 
-SIZES: dict[SplitName, int] = {"train": 7291, "test": 2007}  # digits, where a row does not say otherwise
+SIZES: dict[SplitName, int] = {"train": 7291, "test": 2007}  # digits, unless a row gives other numbers
 COLUMNS = (
     "source",
     "variant",

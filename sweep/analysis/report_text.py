@@ -62,8 +62,8 @@ def definitions() -> dict[str, str]:
         "p (Holm), sign-flip p": "Paired t test where runs share seed, device and code, else Welch's, adjusted over "
         "all comparisons of the table; and the exact or sampled sign-flip test without adjustment.",
         "p (equivalence)": f"Two one-sided t tests: small values support a difference within ±{MARGIN:g} misses.",
-        "MDE (80 % power)": "Minimum detectable effect: the smallest true difference that so many seeds detect with "
-        "80 % power at the 5 % level.",
+        "MDE (80 % power)": "Minimum detectable effect: the smallest true difference that this number of seeds "
+        "detects with 80 % power at the 5 % level.",
         "independent sd, variance between runs, test-set sd": "With p the error rate of each test digit over R "
         "seeds, Σp(1-p)·R/(R-1) is the part of the variance over seeds that independent errors cause. The rest is "
         "variance between runs; its unbiased estimate may be negative. The variance of p over digits gives the "

@@ -12,7 +12,7 @@ from sweep.replay.printed import REPLAYABLE
 
 
 def presets() -> None:
-    """List the specs that come with the package."""
+    """List the presets, which are specs shipped with the package."""
     from sweep.spec.read import presets as shipped
 
     for name, about in shipped().items():

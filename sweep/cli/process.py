@@ -15,7 +15,7 @@ import typer
 from sweep.errors import SpecError, StoreError, one_line, printable
 
 FAILED = 1  # shards failed, or `doctor` found damage
-WRONG_REQUEST = 2  # nothing was done, or it could not be completed; one line says why
+WRONG_REQUEST = 2  # nothing was done, or it could not be completed; one line gives the reason
 INTERRUPTED = 130
 
 

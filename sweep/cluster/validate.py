@@ -1,7 +1,7 @@
 """Offline checks of a cluster file for `ray up`.
 
 Ray validates the schema of a cluster file. This module also finds values that the cloud would reject minutes later,
-and commands that the environment of the nodes lacks.
+and commands that are missing from the setup of the nodes.
 """
 
 import contextlib

@@ -82,7 +82,7 @@ class Streams:
         return self._tasks.pop(queued[-1]).attempt
 
     def wait(self, seconds: float) -> list[Any]:
-        """Tasks that have a message or have ended, after at most so many seconds."""
+        """Tasks that have a message or have ended, after at most `seconds`."""
         streams = list(self._tasks)
         self._check()
         if not ray.wait(streams, num_returns=1, timeout=seconds, fetch_local=False)[0]:

@@ -31,7 +31,7 @@ def epochs_table(
     """Columns of `schema.EPOCHS`, one row per (seed, epoch), sorted by both.
 
     A diverged replica is a result, not an error: from the epoch at which a loss or a weight was no longer
-    finite its status says so, and its loss, error and misses are null (the argmax of NaN would count as
+    finite its status is "diverged", and its loss, error and misses are null (the argmax of NaN would count as
     plausible misses).
 
     Args:

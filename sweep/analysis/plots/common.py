@@ -11,7 +11,7 @@ from sweep.analysis.selection import Selection
 
 
 def trained_runs(data: Selection, least: int = 1) -> list[Runs]:
-    """Runs after the last epoch, of the cells with at least so many that did not diverge.
+    """Runs after the last epoch, of the cells with at least `least` runs that did not diverge.
 
     Raises:
       ValueError: there are none.

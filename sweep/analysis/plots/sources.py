@@ -19,7 +19,7 @@ from sweep.analysis.tables.scaling import fit_power_law, size_groups
 
 @styled
 def luck(data: Selection) -> Figure:
-    """Gain of the best of k seeds on the digits that chose it, and on the others."""
+    """Gain of the best of k seeds on the digits by which it was chosen, and on the others."""
     table = luck_table(data.predictions)
     predictions = [p for p in data.predictions if p.n >= 3]
     cells = [p.cell for p in predictions]

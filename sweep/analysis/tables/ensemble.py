@@ -25,7 +25,7 @@ def ensemble(predictions: Sequence[Predictions], *, draws: int = DRAWS) -> pd.Da
     """One row per (cell, ensemble size).
 
     Ensembles are drawn at random without replacement; the smallest of tied labels wins. Size 1 (every run)
-    and the size of all seeds (one ensemble) are exact. The first 1,000 seeds take part.
+    and the size of all seeds (one ensemble) are exact. The first 1,000 seeds are used.
 
     Args:
       predictions: of each cell.

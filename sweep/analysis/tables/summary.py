@@ -32,7 +32,7 @@ _NOISE = (
     "test_sampling_sd", "se_mean_total",
 )
 # fmt: on
-_BESIDE = ("paper", "karpathy", "chang")  # sources with columns of their own
+_BESIDE = ("paper", "karpathy", "chang")  # sources with separate columns
 
 
 def make(

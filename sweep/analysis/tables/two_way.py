@@ -22,7 +22,7 @@ def two_way(predictions: Sequence[Predictions]) -> pd.DataFrame:
     """One row per pair of consecutive variants: the uncertainty over seeds and over test sets together.
 
     Runs that share a seed are resampled together if at least half of the smaller variant's runs do, else each
-    variant's seeds are resampled on their own. The first 1,000 seeds take part.
+    variant's seeds are resampled independently. The first 1,000 seeds are used.
 
     Returns:
       a, b, n_a, n_b, diff (b - a in misses), se_diff_total, total_lo, total_hi (percentile bootstrap).
