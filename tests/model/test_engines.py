@@ -1,4 +1,4 @@
-"""The contract: every engine is the same mathematics, and a replica knows nothing of its neighbours."""
+"""The contract: all engines compute the same mathematics, and replicas are independent of each other."""
 
 import os
 import subprocess
@@ -34,7 +34,7 @@ ENGINE_NAMES = [pytest.param(n, marks=ENGINE_MARKS.get(n, ())) for n in ENGINES]
 
 @pytest.fixture(params=library.kernels() if lanes.unsupported() is None else [])
 def kernel(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Each kernel that this processor can run in turn: they are compiled apart."""
+    """Each kernel that this processor can run; they are compiled separately."""
     monkeypatch.setattr(library, "chosen_kernel", lambda: library.kernels().index(request.param))
     return request.param
 
@@ -61,7 +61,7 @@ def test_the_registry_needs_only_the_standard_library() -> None:
 
 
 def test_auto_selects_the_first_engine_that_supports_the_variant(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A new engine takes part with its line in the registry alone."""
+    """A new engine needs only its line in the registry."""
     first = EngineInfo("a toy", ("tpu",), lambda memory: 1024)
     monkeypatch.setattr("model.engines.ENGINES", {"toy": first, **ENGINES})
     monkeypatch.setitem(sys.modules, "model.engines.toy", SimpleNamespace(unsupported=lambda v=None: None))
@@ -83,7 +83,7 @@ def test_auto_selects_the_first_engine_that_supports_the_variant(monkeypatch: py
 def test_one_gradient_agrees_with_vmap(name: str, recipe: str, kernel: str, digits: Any) -> None:
     """The gradient to 1e-6 of its length, and no tensor's derivative further off than 3e-6 of its largest.
 
-    Float32 knows no more: vmap itself is up to 1.7e-6 of a tensor's largest away from float64.
+    Float32 is not more precise: vmap itself is up to 1.7e-6 of a tensor's largest away from float64.
     """
     v = steep(variant(name, recipe))
     before = fresh(v, [0, 1, 2])
@@ -99,8 +99,8 @@ def test_one_gradient_agrees_with_vmap(name: str, recipe: str, kernel: str, digi
 def test_200_updates_agree_with_vmap(name: str, recipe: str, digits: Any) -> None:
     """Weights to 1e-4 of each tensor, evaluation to the last miss and losses to 1e-5.
 
-    By plain steps no weight is further off than 1e-4 of its tensor's largest. AdamW moves a weight whose gradient
-    is nothing but rounding by whole steps, so there the tensors' lengths are compared.
+    With plain gradient steps, no weight differs by more than 1e-4 of its tensor's largest. AdamW moves a weight whose
+    gradient is only rounding error by whole steps, so there the norms of the tensors are compared.
     """
     v, (images, labels) = variant(name, recipe), digits
     before = fresh(v, [3, 4, 5])
@@ -149,8 +149,8 @@ def test_gradients_agree_with_finite_differences_in_float64(
 @pytest.mark.parametrize("name", ["adamw", "augment", "dropout"])
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_an_adamw_step_follows_from_its_moments(name: str, recipe: str, kernel: str, digits: Any) -> None:
-    """AdamW divides a gradient by its own size, so of tiny ones two engines keep only the sign in common. What
-    must hold is Loshchilov & Hutter's formula, in float64, from the moments that the engine itself returns."""
+    """AdamW divides a gradient by its magnitude, so two engines agree only in the sign of tiny gradients. The test
+    verifies Loshchilov & Hutter's formula, in float64, from the moments that the engine itself returns."""
     v, (images, labels) = variant(name, recipe), digits
     old = lanes.train_epoch(v, fresh(v, [0, 1]), images[:5], labels[:5], 1)
     new = lanes.train_epoch(v, old, images[:1], labels[:1], 2)
@@ -217,7 +217,7 @@ def test_any_override_trains_as_in_vmap(digits: Any, changed: dict[str, Any]) ->
 
 
 def steep(v: Variant) -> Variant:
-    """The variant's gradient, laid bare: plain steps of an enormous learning rate."""
+    """The variant with plain gradient steps and a very large learning rate, which expose the gradient."""
     return replace(v, optimizer="sgd", learning_rate=STEEP, lr_schedule="none", weight_decay=0.0)
 
 
@@ -231,7 +231,7 @@ def gradients(engine: Any, v: Variant, before: ReplicaState, digits: Any) -> lis
 
 
 def same_program(v: Variant, evaluate: bool = False) -> Variant:
-    """The variant with what an update, or an evaluation, never reads set alike: XLA compiles once for many."""
+    """The variant with equal values in fields that an update (or evaluation) ignores, so that XLA compiles once."""
     alike = replace(v, name="", recipe="", init="flax", output_bias=0.0)
     if not evaluate:
         return alike
@@ -298,7 +298,7 @@ def test_a_fixed_stream_leaves_the_bits_of_the_others(engine: str, digits: Any) 
         np.testing.assert_array_equal(leaf[0], leaf[1])
 
 
-# --- a replica on its own ------------------------------------------------------------------------------------
+# --- independence of replicas ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("engine", ENGINE_NAMES)
@@ -316,7 +316,7 @@ def test_bits_depend_neither_on_width_nor_on_neighbours(engine: str, name: str, 
 
 @needs_lanes
 @pytest.mark.parametrize("name", ["base", "dropout"])
-def test_bits_depend_not_on_threads(
+def test_bits_do_not_depend_on_threads(
     name: str, kernel: str, monkeypatch: pytest.MonkeyPatch, digits: Any
 ) -> None:
     results = []
@@ -329,8 +329,8 @@ def test_bits_depend_not_on_threads(
 
 
 @pytest.mark.parametrize("engine", ENGINE_NAMES)
-def test_two_calls_are_one(engine: str, digits: Any) -> None:
-    """A call leaves its arguments alone, and the same call gives the same bits."""
+def test_calls_are_pure(engine: str, digits: Any) -> None:
+    """A call does not modify its arguments, and the same call gives the same bits."""
     e, v, (images, labels) = load_engine(engine), variant("dropout"), digits
     before = fresh(v, [1, 2])
     kept = jax.tree.map(np.copy, before)
@@ -348,13 +348,13 @@ def run(
     return after, engine.evaluate(v, after.params, images, labels)
 
 
-# --- numbers that are none -----------------------------------------------------------------------------------
+# --- NaN and infinity -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("engine", ENGINE_NAMES)
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("name", ["base", "dropout"])
-def test_a_bad_weight_harms_its_own_replica_only(engine: str, bad: float, name: str, digits: Any) -> None:
+def test_a_bad_weight_affects_only_its_replica(engine: str, bad: float, name: str, digits: Any) -> None:
     e, v, (images, labels) = load_engine(engine), variant(name), digits
     images, labels = images[:20], labels[:20]
     clean = fresh(v, [0, 1, 2])
@@ -396,14 +396,14 @@ def test_a_bad_image_spoils_training(engine: str, bad: float, digits: Any) -> No
 
 
 @needs_lanes
-def test_a_diverging_run_is_no_error(digits: Any) -> None:
+def test_a_diverging_run_raises_no_error(digits: Any) -> None:
     v, (images, labels) = variant("softmax", activation="relu", learning_rate=1e6), digits
     after = lanes.train_epoch(v, fresh(v, [0, 1]), images, labels, 1)
     assert not np.isfinite(lanes.evaluate(v, after.params, images, labels).loss).any()
 
 
 @needs_lanes
-def test_silent_weights_do_not_slow_training(digits: Any) -> None:
+def test_weights_without_gradients_do_not_slow_training(digits: Any) -> None:
     """Moments of weights that get no gradient decay below 1e-38, where arithmetic is slow unless flushed to 0."""
     v = variant("adamw", activation="relu")
     before = fresh(v, [0])
@@ -450,7 +450,7 @@ WRONG_PARAMS: dict[str, tuple[Any, str]] = {
 
 @needs_lanes
 @pytest.mark.parametrize("case", WRONG)
-def test_wrong_digits_are_told(case: str, digits: Any) -> None:
+def test_wrong_digits_are_rejected(case: str, digits: Any) -> None:
     change, message = WRONG[case]
     v = variant("base")
     before = fresh(v, [0, 1])
@@ -463,7 +463,7 @@ def test_wrong_digits_are_told(case: str, digits: Any) -> None:
 
 @needs_lanes
 @pytest.mark.parametrize("case", WRONG_PARAMS)
-def test_wrong_states_are_told(case: str, digits: Any) -> None:
+def test_wrong_states_are_rejected(case: str, digits: Any) -> None:
     change, message = WRONG_PARAMS[case]
     v = variant("base")
     before = fresh(v, [0, 1])
@@ -475,13 +475,13 @@ def test_wrong_states_are_told(case: str, digits: Any) -> None:
 
 
 @needs_lanes
-def test_the_state_of_another_optimizer_is_told(digits: Any) -> None:
+def test_the_state_of_another_optimizer_is_rejected(digits: Any) -> None:
     with pytest.raises(ValueError, match="not this variant's tree"):
         lanes.train_epoch(variant("adamw"), fresh(variant("base"), [0]), digits[0][:20], digits[1][:20], 1)
 
 
 @needs_lanes
-def test_replicas_of_unequal_age_are_told(digits: Any) -> None:
+def test_replicas_with_different_numbers_of_updates_are_rejected(digits: Any) -> None:
     v = variant("adamw")
     before = fresh(v, [0, 1])
     uneven = optax.tree.set(before.optimizer, count=np.array([0, 5], np.int32))
@@ -491,7 +491,9 @@ def test_replicas_of_unequal_age_are_told(digits: Any) -> None:
 
 @needs_lanes
 @pytest.mark.parametrize("value", ["0", "-1", "two", "1.5"])
-def test_a_wrong_number_of_threads_is_told(value: str, monkeypatch: pytest.MonkeyPatch, digits: Any) -> None:
+def test_a_wrong_number_of_threads_is_rejected(
+    value: str, monkeypatch: pytest.MonkeyPatch, digits: Any
+) -> None:
     monkeypatch.setenv(lanes.THREADS, value)
     v = variant("base")
     with pytest.raises(ValueError, match=f"LECUN1989_THREADS = '{value}' is not a number of cores"):
@@ -508,6 +510,6 @@ def test_digits_need_not_be_contiguous(digits: Any) -> None:
     assert strided.loss == copied.loss
 
 
-def test_the_environment_names_no_threads_by_default() -> None:
+def test_the_default_is_one_thread() -> None:
     assert lanes.THREADS not in os.environ
     assert lanes.threads() == 1
