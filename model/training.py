@@ -231,3 +231,15 @@ def evaluate(variant: Variant, params: Params, images: Array, labels: Array, bat
         misses=jnp.sum(predicted != labels, dtype=jnp.int32),
         predictions=predicted.astype(jnp.int8),
     )
+
+
+def margins(variant: Variant, params: Params, images: Array, batch: int) -> Array:
+    """Largest minus second largest output: [N] float16, NaN where an output is not finite. See `evaluate`."""
+
+    def margin(image: Array) -> Array:
+        answer = outputs(variant, params, image)
+        first, second = jax.lax.top_k(answer, 2)[0]
+        return jnp.where(jnp.isfinite(answer).all(), first - second, jnp.nan).astype(jnp.float16)
+
+    result: Array = jax.lax.map(margin, images, batch_size=batch)
+    return result

@@ -111,8 +111,8 @@ class EngineUnavailable(ValueError):
     """An engine does not exist, or does not support a variant on this machine. The message is one line."""
 
 
-def recipe_of_the_paper(variant: Variant) -> str | None:
-    """Parts of the paper's recipe that a variant uses, as a reason for an engine that lacks them; None without."""
+def unsupported_parts(variant: Variant) -> str | None:
+    """Parts of the recipe "paper" that a variant uses: the reason of an engine that lacks them; None without."""
     used = {variant.activation, variant.output, variant.optimizer} & {"scaled_tanh", "newton"}
     return f"it does not implement {' and '.join(sorted(used))}" if used else None
 

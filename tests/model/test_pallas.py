@@ -17,7 +17,7 @@ import optax
 import pytest
 from jax.experimental import pallas as pl
 
-from model.engines import choose, pallas, vmap
+from model.engines import choose, pallas, unsupported_parts, vmap
 from model.engines.pallas import draws, image, kernels, layout, objective
 from model.engines.pallas.program import Program
 from model.engines.pallas.tiles import PARAMETER_TILES, SMALL_TILE, TILE, share
@@ -33,6 +33,7 @@ ALL = [
     pytest.param(name, recipe, marks=() if name in FAST and recipe == "flax" else pytest.mark.slow)
     for name in VARIANTS
     for recipe in RECIPES
+    if unsupported_parts(variant(name, recipe)) is None
 ]
 TINY = (2, 4)  # a tile of four replicas
 

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model import training
+from model.engines import vmap
 from model.objective import loss, predictions
 from model.training import ReplicaState, learning_rates
 from model.variants import Variant, variant
@@ -154,6 +155,17 @@ def test_evaluation_counts_misses_and_means_losses(name: str, digits: Any) -> No
     np.testing.assert_allclose(
         single, [float64.loss(v, o, int(labels[i])) for o, i in zip(outputs, few, strict=True)], rtol=1e-5
     )
+
+
+def test_margins_are_differences_of_the_two_largest_outputs(digits: Any) -> None:
+    v, images = variant("softmax"), digits[0][:9]
+    params = a_replica(v, 0.1).params
+    margins = vmap.margins(v, jax.tree.map(lambda leaf: np.stack([leaf, leaf * np.nan]), params), images)
+    assert (margins.shape, margins.dtype) == ((2, 9), np.float16)
+    for margin, image in zip(margins[0], images, strict=True):
+        *_, second, first = np.sort(float64.outputs(v, params, image))
+        assert margin == pytest.approx(first - second, rel=1e-3, abs=1e-4)
+    assert np.isnan(margins[1]).all()
 
 
 def test_the_first_of_equal_outputs_is_predicted() -> None:

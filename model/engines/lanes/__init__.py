@@ -16,7 +16,7 @@ import numpy as np
 import optax
 
 from model import training
-from model.engines import recipe_of_the_paper
+from model.engines import vmap
 from model.engines.initial import init
 from model.engines.lanes import library
 from model.network import Params
@@ -30,8 +30,8 @@ THREADS = "LECUN1989_THREADS"  # environment variable: threads per call, default
 
 
 def unsupported(variant: Variant | None = None) -> str | None:
-    """Why this engine is unavailable here, or cannot train `variant`; None if it can."""
-    return library.missing() or (recipe_of_the_paper(variant) if variant else None)
+    """Why this engine is unavailable here; None if it is available. It supports every variant."""
+    return library.missing()
 
 
 def train_epoch(
@@ -59,6 +59,7 @@ def train_epoch(
         done = training.updates_done(optimizer)
         mean_scale, square_scale = training.bias_corrections(done, n)
 
+    newton = variant.optimizer == "newton"
     examples = library.Examples(
         images=images,
         labels=labels,
@@ -71,6 +72,7 @@ def train_epoch(
         parameters=parameters,
         means=means,
         squares=squares,
+        step_scales=_rows(vmap.step_scales(variant, states.params, images), count) if newton else None,
         shift_keys=_epoch_keys(variant, states.seed, "shift", epoch) if variant.shift else None,
         dropout_keys=_epoch_keys(variant, states.seed, "dropout", epoch) if variant.dropout else None,
         count=count,

@@ -15,7 +15,7 @@ from jax import Array
 from jax.experimental.pallas import tpu as pltpu
 
 from model import training
-from model.engines import recipe_of_the_paper
+from model.engines import unsupported_parts
 from model.engines.initial import init
 from model.engines.pallas import kernels, layout
 from model.engines.pallas.image import LANES
@@ -34,7 +34,7 @@ def unsupported(variant: Variant | None = None) -> str | None:
     """Why this engine cannot run here, or cannot train `variant`; None if it can."""
     if jax.default_backend() != "tpu":
         return "this process has no TPU"
-    if variant and (reason := recipe_of_the_paper(variant)):
+    if variant and (reason := unsupported_parts(variant)):
         return reason
     try:
         available = pltpu.get_tpu_info().vmem_capacity_bytes

@@ -9,9 +9,16 @@ from sweep.spec.spec import dataset_label, parse
 
 
 def test_every_preset_is_a_spec():
-    assert set(presets()) == {"quickstart", "lecun1989", "recipes", "usps", "learning-rate"}
+    assert set(presets()) == {"quickstart", "lecun1989", "recipes", "usps", "learning-rate", "paper"}
     sizes = {name: len(list(read_spec(name).cells())) for name in presets()}
-    assert sizes == {"quickstart": 5, "lecun1989": 5, "recipes": 15, "usps": 5, "learning-rate": 5}
+    assert sizes == {
+        "quickstart": 5,
+        "lecun1989": 5,
+        "recipes": 15,
+        "usps": 5,
+        "learning-rate": 5,
+        "paper": 9,
+    }
 
 
 # Golden: recorded from the first version. A changed digest makes recorded sweeps unreachable.
