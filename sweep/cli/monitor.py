@@ -64,10 +64,12 @@ def top(root: RootOption = "results", address: JobsOption = None) -> None:
         ask("top", address, root)
         return
     from sweep.driver.eventlog import workers
+    from sweep.store import lease
     from sweep.store.store import existing
 
-    age, rows = workers(existing(root))
-    if not rows or age > OLDEST_LIST_SECONDS:
+    store = existing(root)
+    age, rows = workers(store)
+    if not rows or age > OLDEST_LIST_SECONDS or lease.holder(store) is None:
         print("no shard is in progress")
         return
     head = ("shard", "host", "chip", "device", "engine", "epoch", "replica-epochs/s")

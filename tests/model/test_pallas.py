@@ -133,7 +133,7 @@ def test_draws_are_those_of_streams_bit_for_bit(
     seeds: list[int], epoch: int, step: int, largest: int, rate: float
 ) -> None:
     array = np.array(seeds, np.uint32)
-    keys = pallas._keys(array, jnp.int32(epoch), TINY)[0]
+    keys = pallas._keys(np.stack([array, array]), jnp.int32(epoch), TINY)[0]
     drop_below = Program("tanh", "tanh", "squared", dropout=rate).drop_below
 
     def kernel(keys: Any, step: Any, shifts: Any, mask: Any) -> None:

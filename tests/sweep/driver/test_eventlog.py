@@ -2,12 +2,13 @@
 
 import json
 
+import pytest
 from typer.testing import CliRunner
 
 from sweep.cli.main import app
 from sweep.driver.eventlog import EventLog, logged, workers
 from sweep.driver.session import run
-from sweep.messages import Observer
+from sweep.messages import Observer, Progress
 from sweep.settings import LOG_LEVEL, Settings
 from sweep.store.store import Store
 from tests.sweep.small import small_spec
@@ -59,3 +60,19 @@ def test_shards_in_progress_are_visible_to_other_processes(tmp_path, monkeypatch
     assert "3/3" in seen[-2]
     assert "no shard is in progress" in seen[-1]
     assert not workers(store)[1]
+
+
+def test_top_lists_nothing_after_an_interruption(tmp_path, monkeypatch):
+    store = Store(str(tmp_path / "r"))
+    monkeypatch.setattr("sweep.driver.eventlog.TOP_SECONDS", 0.0)
+
+    class Interruption(Observer):
+        def message(self, shard, message):
+            if isinstance(message, Progress):
+                raise KeyboardInterrupt
+
+    spec = small_spec(variants="base", seeds="0:4")
+    with pytest.raises(KeyboardInterrupt):
+        run(spec, store, Settings(executor="inline"), EventLog(store, Interruption()))
+    assert workers(store)[1]
+    assert CliRunner().invoke(app, ["top", "--root", store.root]).output == "no shard is in progress\n"
