@@ -1,12 +1,13 @@
-"""Seed sweeps from Python: a spec, a run, and tables as pandas frames.
+"""Seed sweeps from Python: a spec, a run, tables as pandas frames, plots as Matplotlib figures.
 
-    from sweep import Settings, Store, make_table, read_spec, run
+    from sweep import Settings, Store, make_plot, make_table, read_spec, run
 
     store = Store("results")
     run(read_spec("quickstart", seeds="0:8"), store, Settings())
     frame, _ = make_table(store, "summary")
+    figure = make_plot(store, "raincloud")
 
-Each name loads its module on first use, so that `import sweep` stays fast.
+`docs/api.md` describes every name. Each name loads its module on first use, so that `import sweep` stays fast.
 
 Raises:
   ImportError: a module of the working directory (or elsewhere on the path) hides the package `data` or `model`.
@@ -19,20 +20,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from sweep.analysis.compare import compare
+    from sweep.analysis.plots.plot import make_plot
     from sweep.analysis.tables.table import make_table
     from sweep.driver.session import run
     from sweep.settings import Settings
     from sweep.spec.read import read_spec
+    from sweep.store.status import status
     from sweep.store.store import Store
 
-__all__ = ["Settings", "Store", "make_table", "read_spec", "run"]
+__all__ = ["Settings", "Store", "compare", "make_plot", "make_table", "read_spec", "run", "status"]
 
 _HOMES = {
     "Settings": "sweep.settings",
     "Store": "sweep.store.store",
+    "compare": "sweep.analysis.compare",
+    "make_plot": "sweep.analysis.plots.plot",
     "make_table": "sweep.analysis.tables.table",
     "read_spec": "sweep.spec.read",
     "run": "sweep.driver.session",
+    "status": "sweep.store.status",
 }
 
 

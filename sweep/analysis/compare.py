@@ -1,8 +1,10 @@
 """Compare the misses of one run with the seeds of a variant."""
 
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -11,20 +13,55 @@ from sweep.analysis import statistics as st
 from sweep.analysis.names import SplitName
 from sweep.analysis.published import PublishedNumber, published_numbers, size_notes
 from sweep.analysis.runs import Runs, describe
+from sweep.analysis.selection import Filters, Selection
 from sweep.analysis.tables.placement import p_for_new_seed, placement_columns
+from sweep.store.store import Store
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Result of a comparison, as a sentence and as numbers."""
+    """Result of a comparison.
+
+    Attributes:
+      sentence: the result as text.
+      row: one row with the columns of the table `published` that do not name a source.
+      runs: the runs that the number was compared with.
+      warnings: reasons to read the result with care.
+    """
 
     sentence: str
-    row: pd.DataFrame  # one row: the columns of `published` that do not name a source
-    runs: Runs  # the runs that the number was compared with
+    row: pd.DataFrame
+    runs: Runs
     warnings: list[str]
+
+    def __repr__(self) -> str:
+        return f"<Comparison: {self.sentence}>"
+
+    def document(self) -> dict[str, Any]:
+        """Sentence, warnings and numbers as JSON values."""
+        numbers = json.loads(self.row.to_json(orient="records", double_precision=15))[0]
+        return {"sentence": self.sentence, "warnings": self.warnings, **numbers}
 
 
 def compare(
+    store: Store, variant: str, misses: int, *, split: SplitName = "test", **filters: str | None
+) -> Comparison:
+    """Compare a run's misses with the stored seeds of a variant.
+
+    Args:
+      store: where the runs are stored.
+      variant: name as in tables.
+      misses: misclassified digits of the split.
+      split: "test" or "train".
+      filters: recipes, datasets, engines and seeds; each a comma-separated list.
+
+    Raises:
+      ValueError: no such run, several data sets, or a number outside the size of the split.
+    """
+    return compare_runs(Selection(store, Filters(**filters)).runs(), variant, misses, split=split)
+
+
+def compare_runs(
     runs: Sequence[Runs],
     variant: str,
     misses: int,
@@ -32,7 +69,7 @@ def compare(
     split: SplitName = "test",
     numbers: Sequence[PublishedNumber] | None = None,
 ) -> Comparison:
-    """Compare a run's misses with the seeds of a variant.
+    """Compare a run's misses with the seeds of a variant among the runs of several cells.
 
     The run is treated as one more seed with the same digits and training. The columns newdata_lo and newdata_hi
     also allow for a new test set.

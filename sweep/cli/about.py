@@ -2,11 +2,12 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from sweep.cli.options import ManualOption, RootOption
+from sweep.cli.options import JsonOption, ManualOption, RootOption
+from sweep.cli.output import print_json
 from sweep.errors import SpecError
 from sweep.replay.printed import REPLAYABLE
 
@@ -19,8 +20,25 @@ def presets() -> None:
         print(f"{name:15s}{about}")
 
 
-def info(root: RootOption = "results") -> None:
+def info(root: RootOption = "results", as_json: JsonOption = False) -> None:
     """Print versions, devices, engines, data sets and the root."""
+    known = _information(root)
+    if as_json:
+        print_json(known)
+        return
+    print(f"lecun1989-sweep  {known['version']}, Python {known['python']}")
+    print(f"libraries        {', '.join(f'{name} {number}' for name, number in known['libraries'].items())}")
+    print(f"devices          {known['devices']['count']} × {known['devices']['kind']}")
+    for name, engine in known["engines"].items():
+        remark = engine["description"] if engine["available"] else f"not available: {engine['reason']}"
+        print(f"engine {name:10s}{remark}")
+    for name, place in known["datasets"].items():
+        print(f"data {name:12s}{place}")
+    print(f"results          {known['root']}")
+
+
+def _information(root: str) -> dict[str, Any]:
+    """The document of `sweep info --json`."""
     from importlib.metadata import version
 
     from model.numerics import configure
@@ -33,16 +51,20 @@ def info(root: RootOption = "results") -> None:
     from sweep.provenance import code_id
     from sweep.worker.worker import device_kind
 
-    print(f"lecun1989-sweep  {code_id()}, Python {sys.version.split()[0]}")
+    reasons = {name: load_engine(name).unsupported() for name in ENGINES}
     libraries = ("jax", "flax", "optax", "ray", "tensorflow-datasets", "pandas", "pyarrow")
-    print(f"libraries        {', '.join(f'{name} {version(name)}' for name in libraries)}")
-    print(f"devices          {len(jax.devices())} × {device_kind()}")
-    for name, engine in ENGINES.items():
-        reason = load_engine(name).unsupported()
-        print(f"engine {name:10s}{f'not available: {reason}' if reason else engine.description}")
-    for name in DATASETS:
-        print(f"data {name:12s}{describe(name)}")
-    print(f"results          {root if '://' in root else Path(root).absolute()}")
+    return {
+        "version": code_id(),
+        "python": sys.version.split()[0],
+        "libraries": {name: version(name) for name in libraries},
+        "devices": {"count": len(jax.devices()), "kind": device_kind()},
+        "engines": {
+            name: {"available": not reasons[name], "description": engine.description, "reason": reasons[name]}
+            for name, engine in ENGINES.items()
+        },
+        "datasets": {name: describe(name) for name in DATASETS},
+        "root": root if "://" in root else str(Path(root).absolute()),
+    }
 
 
 def replay(

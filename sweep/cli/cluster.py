@@ -1,6 +1,7 @@
 """The commands for clusters: `submit`, `jobs`, `logs`, `stop`, `fetch` and `cluster validate`."""
 
 import sys
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,6 +15,7 @@ from sweep.cli.options import (
     EpochsOption,
     JobArgument,
     JobsOption,
+    JsonOption,
     ManualOption,
     RecipeOption,
     RootOption,
@@ -24,7 +26,7 @@ from sweep.cli.options import (
     epilog,
     hyper_parameters,
 )
-from sweep.cli.output import print_table
+from sweep.cli.output import print_json, print_table
 from sweep.cli.process import WRONG_REQUEST, say
 from sweep.errors import printable
 
@@ -100,10 +102,14 @@ def submit(
         _follow(server, name)
 
 
-def jobs(address: JobsOption = None) -> None:
+def jobs(address: JobsOption = None, as_json: JsonOption = False) -> None:
     """List the submitted sweeps of a cluster."""
     from sweep.cluster.jobs import Cluster
 
+    found = Cluster(address).jobs()
+    if as_json:
+        print_json({"jobs": [asdict(job) for job in found]})
+        return
     rows = [
         (
             job.name,
@@ -112,7 +118,7 @@ def jobs(address: JobsOption = None) -> None:
             job.root,
             job.summary,
         )
-        for job in Cluster(address).jobs()
+        for job in found
     ]
     if rows:
         print_table(("job", "status", "started", "root", "sweep"), rows, wrapped=("job", "root", "sweep"))

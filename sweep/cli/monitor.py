@@ -1,19 +1,20 @@
 """The commands that monitor a sweep: `status` and `top`. They read only the store."""
 
-from typing import TYPE_CHECKING
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
-from sweep.cli.options import JobsOption, RootOption
-from sweep.cli.output import print_table
+from sweep.cli.options import JobsOption, JsonOption, RootOption
+from sweep.cli.output import print_json, print_table
 from sweep.errors import printable
 from sweep.text import counted
 
 if TYPE_CHECKING:
-    from sweep.store.status import InProgress
+    from sweep.store.status import InProgress, RootStatus
 
 OLDEST_LIST_SECONDS = 120.0  # older lists of shards are ignored; longer than an epoch on a slow machine
 
 
-def status(root: RootOption = "results", address: JobsOption = None) -> None:
+def status(root: RootOption = "results", address: JobsOption = None, as_json: JsonOption = False) -> None:
     """Count the done, running, missing, diverged and failed runs.
 
     Works while a sweep runs.
@@ -21,32 +22,37 @@ def status(root: RootOption = "results", address: JobsOption = None) -> None:
     if address is not None:
         from sweep.cli.cluster import ask
 
-        ask("status", address, root)
+        ask("status --json" if as_json else "status", address, root)
         return
-    from sweep.store import lease
-    from sweep.store.status import in_progress, sweep_status
+    from sweep.store.status import status as root_status
     from sweep.store.store import existing
 
-    store = existing(root)
+    state = root_status(existing(root))
+    if as_json:
+        print_json(asdict(state))
+    else:
+        _print_status(state)
+
+
+def _print_status(state: "RootStatus") -> None:
     head = ("variant", "data", "wanted", "done", "running", "missing", "diverged")
-    for name, rows in sweep_status(store).items():
+    for name, rows in state.sweeps.items():
         cells = []
         for row in rows:
             running = f"{row.running} (epoch {row.epoch})" if row.running else 0
             cells.append((row.variant, row.dataset, row.wanted, row.done, running, row.missing, row.diverged))
         print_table(head, cells, wrapped=("variant", "data"), title=name)
-    driver = lease.holder(store)
-    if driver:
+    if driver := state.driver:
         print(printable(f"running: process {driver['pid']} on {driver['host']} since {driver['since']}"))
     else:
         print("no driver is running")
-    if partial := partly_trained(in_progress(store)):
+    if partial := partly_trained(state.in_progress):
         print(partial)
-    for path, title in store.failures.first_lines().items():
-        print(printable(f"failed: {title}, see {root}/{path}"))
-    if quarantined := store.quarantined():
-        folder = quarantined[0].partition("/")[0]
-        print(f"{len(quarantined)} damaged files in quarantine, see {root}/{folder}")
+    for failure in state.failed:
+        print(printable(f"failed: {failure.title}, see {state.root}/{failure.path}"))
+    if state.quarantined:
+        folder = state.quarantined[0].partition("/")[0]
+        print(f"{len(state.quarantined)} damaged files in quarantine, see {state.root}/{folder}")
 
 
 def partly_trained(found: "InProgress") -> str:
@@ -56,12 +62,12 @@ def partly_trained(found: "InProgress") -> str:
     return f"{counted(found.runs, 'run')} in progress, {found.share:.0%} done; a resume keeps them"
 
 
-def top(root: RootOption = "results", address: JobsOption = None) -> None:
+def top(root: RootOption = "results", address: JobsOption = None, as_json: JsonOption = False) -> None:
     """List the shards in progress with host, device and speed."""
     if address is not None:
         from sweep.cli.cluster import ask
 
-        ask("top", address, root)
+        ask("top --json" if as_json else "top", address, root)
         return
     from sweep.driver.eventlog import workers
     from sweep.store import lease
@@ -69,9 +75,17 @@ def top(root: RootOption = "results", address: JobsOption = None) -> None:
 
     store = existing(root)
     age, rows = workers(store)
-    if not rows or age > OLDEST_LIST_SECONDS or lease.holder(store) is None:
+    if age > OLDEST_LIST_SECONDS or lease.holder(store) is None:
+        rows = []
+    if as_json:
+        print_json({"age_seconds": round(age, 1) if rows else None, "shards": rows})
+    elif rows:
+        _print_shards(rows, age)
+    else:
         print("no shard is in progress")
-        return
+
+
+def _print_shards(rows: list[dict[str, Any]], age: float) -> None:
     head = ("shard", "host", "chip", "device", "engine", "epoch", "replica-epochs/s")
     cells = [
         (

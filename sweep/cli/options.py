@@ -100,6 +100,12 @@ ManualOption = Annotated[
     ),
 ]
 
+# --- output ---
+
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Print one JSON document; docs/json.md lists its keys")
+]
+
 # --- clusters ---
 
 JobsOption = Annotated[

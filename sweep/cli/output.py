@@ -1,11 +1,13 @@
-"""Tables on the terminal, and the rule for `--out` in all commands."""
+"""Tables and JSON documents on the terminal, and the rule for `--out` in all commands."""
 
+import json
+import math
 import os
 import sys
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from sweep.cli.process import say
 from sweep.errors import SpecError, one_line, printable
@@ -49,6 +51,22 @@ def print_table(
     console.print(table)
     if caption:
         print(printable(caption))
+
+
+def print_json(document: Any) -> None:
+    """Print one JSON document. Numbers that are not finite become null, as JSON has none."""
+    print(json.dumps(_finite(document), indent=1, ensure_ascii=False, allow_nan=False))
+
+
+def _finite(value: Any) -> Any:
+    """The value with None in place of NaN and infinities."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return value
 
 
 class OutputFile:

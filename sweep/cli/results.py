@@ -17,8 +17,8 @@ from sweep.analysis.names import (
 )
 from sweep.analysis.plots.registry import PLOTS
 from sweep.analysis.tables.registry import TABLES
-from sweep.cli.options import ManualOption, RootOption
-from sweep.cli.output import OutputFile
+from sweep.cli.options import JsonOption, ManualOption, RootOption
+from sweep.cli.output import OutputFile, print_json
 from sweep.cli.process import say
 from sweep.errors import SpecError, printable
 
@@ -188,19 +188,24 @@ def compare(
     engine: EngineFilter = None,
     seeds: SeedsFilter = None,
     split: SplitOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Compare the misses of one run with the seeds of a variant."""
-    from sweep.analysis.compare import compare as place
+    from sweep.analysis.compare import compare as compared
     from sweep.analysis.plots.differences import place as draw
     from sweep.analysis.plots.style import figure_format, to_bytes
+    from sweep.store.store import existing
 
     file = OutputFile(out, FIGURE_SUFFIXES) if out else None
-    chosen = _selection(root, None, _filters(None, recipe, dataset, engine, seeds))
+    filters = _filters(None, recipe, dataset, engine, seeds)
     with _value_error_as_spec_error():
-        found = place(chosen.runs(), variant, misses, split=split or "test")
+        found = compared(existing(root), variant, misses, split=split or "test", **filters)
     if file:
         figure = draw(found.runs, split or "test", misses)
         file.write(to_bytes(figure, figure_format(file.path)))
+    if as_json:
+        print_json(found.document())
+        return
     print(found.sentence)
     for warning in found.warnings:
         say(printable(warning))

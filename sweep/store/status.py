@@ -79,6 +79,54 @@ class InProgress:
     share: float = 0.0  # fraction of their epochs that is done
 
 
+@dataclass(frozen=True)
+class Failure:
+    """A shard whose last attempt failed."""
+
+    title: str
+    path: str  # of the traceback, relative to the root
+
+
+@dataclass(frozen=True)
+class RootStatus:
+    """State of a root."""
+
+    root: str
+    sweeps: dict[str, list[CellStatus]]  # by name of the sweep
+    driver: dict[str, Any] | None  # pid, host and since of the driver that holds the root
+    in_progress: InProgress
+    failed: list[Failure]
+    quarantined: list[str]  # paths relative to the root
+
+    def __repr__(self) -> str:
+        cells = [cell for rows in self.sweeps.values() for cell in rows]
+        done, wanted = sum(cell.done for cell in cells), sum(cell.wanted for cell in cells)
+        driver = "a driver is running" if self.driver else "no driver is running"
+        return (
+            f"<RootStatus {self.root}: {done:,} of {wanted:,} runs done, {len(self.failed)} failed, {driver}>"
+        )
+
+
+def status(store: Store) -> RootStatus:
+    """State of a root: its sweeps, its driver, partly trained runs, failures and damaged files.
+
+    Args:
+      store: the root, which a driver may be writing.
+
+    Raises:
+      StoreError: a file is damaged.
+    """
+    driver = lease.holder(store)
+    return RootStatus(
+        root=store.root,
+        sweeps=sweep_status(store),
+        driver={key: driver.get(key) for key in ("pid", "host", "since")} if driver else None,
+        in_progress=in_progress(store),
+        failed=[Failure(title, path) for path, title in store.failures.first_lines().items()],
+        quarantined=store.quarantined(),
+    )
+
+
 def in_progress(store: Store) -> InProgress:
     """Partly trained runs of every recorded sweep. A damaged checkpoint counts as no epochs."""
     completed, checkpoints = store.completed(), store.checkpoints.shards()

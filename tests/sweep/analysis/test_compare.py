@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from sweep.analysis.compare import compare
+from sweep.analysis.compare import compare_runs
 from tests.sweep.analysis import rows
 from tests.sweep.analysis.rows import X200, A
 
 
 def test_a_number_among_many_seeds():
-    answer = compare(rows.runs({"base": X200}), "base", 74)
+    answer = compare_runs(rows.runs({"base": X200}), "base", 74)
     assert answer.sentence == (
         "74 misses with base on mnist: as expected for a new seed. 11 of 200 seeds miss fewer, 5 as many, 184 more; "
         "mean 83.0, 95 % prediction interval for a new seed 71.1–94.9."
@@ -23,37 +23,37 @@ def test_a_number_among_many_seeds():
     ("misses", "word"), [(102, "more than expected"), (60, "fewer than expected"), (83, "as expected")]
 )
 def test_few_seeds_are_judged_by_the_prediction_interval(misses, word):
-    answer = compare(rows.runs({"base": A}), "base", misses)
+    answer = compare_runs(rows.runs({"base": A}), "base", misses)
     assert f": {word} for a new seed." in answer.sentence
     assert np.isnan(answer.row.iloc[0]["p_mid"])
 
 
 def test_one_seed_and_seeds_that_agree_have_no_interval():
-    assert "the only seed so far misses 80" in compare(rows.runs({"base": [80]}), "base", 74).sentence
+    assert "the only seed so far misses 80" in compare_runs(rows.runs({"base": [80]}), "base", 74).sentence
     same = rows.runs({"base": [80, 80, 80]})
-    assert "different from all 3 seeds (80)" in compare(same, "base", 74).sentence
-    assert "equal to all 3 seeds (80)" in compare(same, "base", 80).sentence
+    assert "different from all 3 seeds (80)" in compare_runs(same, "base", 74).sentence
+    assert "equal to all 3 seeds (80)" in compare_runs(same, "base", 80).sentence
 
 
 def test_a_test_set_of_another_size_gives_a_warning():
     small = rows.runs({"base": A}, dataset="mnist5k", sizes=(3920, 1080))
-    (warning,) = compare(small, "base", 74).warnings
+    (warning,) = compare_runs(small, "base", 74).warnings
     assert "mnist5k has 1,080 test digits, the published numbers are out of 2,007" in warning
 
 
 def test_runs_that_do_not_learn_give_a_warning():
-    (warning,) = compare(rows.runs({"base": [1800, 1790, 80]}), "base", 74).warnings
+    (warning,) = compare_runs(rows.runs({"base": [1800, 1790, 80]}), "base", 74).warnings
     assert "not learning" in warning
 
 
 def test_wrong_requests():
     runs = rows.runs({"base": A, "softmax": A[:1]}, diverged={"softmax": [0]})
     with pytest.raises(ValueError, match="no finished run has variant 'bse': did you mean 'base'"):
-        compare(runs, "bse", 74)
+        compare_runs(runs, "bse", 74)
     with pytest.raises(ValueError, match="misses = 3000: give a count from 0 to 2,007"):
-        compare(runs, "base", 3000)
+        compare_runs(runs, "base", 3000)
     with pytest.raises(ValueError, match="every run of softmax diverged"):
-        compare(runs, "softmax", 74)
+        compare_runs(runs, "softmax", 74)
     both = [*runs, *rows.runs({"base": A}, dataset="usps")]
     with pytest.raises(ValueError, match="several data sets: choose one of mnist"):
-        compare(both, "base", 74)
+        compare_runs(both, "base", 74)

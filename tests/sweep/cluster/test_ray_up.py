@@ -1,5 +1,6 @@
 """`ray up`, submit, follow, stop, resubmit, fetch and `ray down` on simulated hosts."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -111,6 +112,12 @@ def test_stopped_and_resubmitted_sweep_gives_the_rows_of_a_local_run(cluster, tm
     listed = sweep("jobs", environment=environment)
     assert "STOPPED" in listed
     assert "SUCCEEDED" in listed
+    assert {
+        job["status"] for job in json.loads(sweep("jobs", "--json", environment=environment))["jobs"]
+    } == {
+        "STOPPED",
+        "SUCCEEDED",
+    }
     third = sweep(*submit, "--follow", environment=environment)
     assert "nothing to train: 32 runs already stored" in third
 
