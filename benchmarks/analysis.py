@@ -32,7 +32,7 @@ def write_store(root: Path, runs: int, width: int) -> None:
     """Write a store of `runs` runs of `dropout` with about 35 final misses of 2,007; one run in 1,000 diverges."""
     store = Store(str(root))
     store.open_for_writing()
-    cell = Cell(variant("dropout"), "mnist", "5" * 64)
+    cell = Cell(variant("dropout"), "mnist", "5" * 64, N_TRAIN)
     rng = np.random.default_rng(1989)
     level = 35 + 300 / np.arange(1, EPOCHS + 1)
     for start in range(0, runs, width):

@@ -51,6 +51,23 @@ SeedsOption = Annotated[
 DatasetOption = Annotated[
     str | None, typer.Option("--dataset", metavar="NAME", help=f"One of {', '.join(DATASETS)}")
 ]
+TrainSizeOption = Annotated[
+    str | None,
+    typer.Option(
+        "--n-train",
+        metavar="NUMBERS",
+        help="Training digits, such as 1000,5000; several make a grid of data sets",
+    ),
+]
+SubsetOption = Annotated[
+    str | None,
+    typer.Option(
+        "--draw",
+        "--subset-seed",
+        metavar="SEEDS",
+        help="Seeds of the random subset of digits, such as 0:16; several make a grid of data sets",
+    ),
+]
 SetOption = Annotated[
     list[str] | None,
     typer.Option(

@@ -98,7 +98,7 @@ def missing(spec: SweepSpec, store: Store, datasets: Datasets) -> list[Shard]:
     completed = store.completed() if store.exists else {}
     costs = Costs(file.metadata for file in store.files) if store.exists else Costs()
     shards = plan(wanted, spec.seed_ranges, completed, checkpointed, spec.shard_width)
-    return sorted(shards, key=lambda s: -costs.weight(s.cell.variant) * s.epochs_of_work)
+    return sorted(shards, key=lambda s: -costs.weight(s.cell.variant) * s.work)
 
 
 def count(spec: SweepSpec) -> int:

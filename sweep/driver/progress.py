@@ -26,7 +26,7 @@ class _VariantState:
     variant: Variant
     runs: int = 0
     done: int = 0
-    work: int = 0  # replica-epochs to train, those of checkpoints included
+    work: int = 0  # presentations of a digit to train, those of checkpoints included
     worked: int = 0
     last_epochs: dict[Shard, Progress] = field(default_factory=dict)  # of shards in progress
     finished_errors: list[float] = field(default_factory=list)
@@ -69,7 +69,7 @@ class Display(Observer):
             variant = shard.cell.variant
             state = self._variants.setdefault(variant.name, _VariantState(variant))
             state.runs += len(shard.seeds)
-            state.work += shard.epochs_of_work
+            state.work += shard.work
         runs = sum(len(s.seeds) for s in shards)
         found = f", {stored:,} already stored" if stored else ""
         if shards:
@@ -107,12 +107,12 @@ class Display(Observer):
             self._say(self._line())
 
     def _advance(self, state: _VariantState, shard: Shard, epoch: int) -> None:
-        state.worked += (epoch - self._epochs.get(shard, 0)) * len(shard.seeds)
+        state.worked += shard.presentations(epoch - self._epochs.get(shard, 0))
         self._epochs[shard] = epoch
 
     def _forget(self, state: _VariantState, shard: Shard) -> None:
         """Reset a shard. The next attempt reports its finished epochs again."""
-        state.worked -= self._epochs.pop(shard, 0) * len(shard.seeds)
+        state.worked -= shard.presentations(self._epochs.pop(shard, 0))
         state.last_epochs.pop(shard, None)
 
     def _remark(self, text: str) -> None:
@@ -126,7 +126,7 @@ class Display(Observer):
     # --- remaining time ---
 
     def share_done(self) -> float:
-        """Fraction of the work that is done, weighted by the time of each variant's epochs."""
+        """Fraction of the work that is done, weighted by the time that each variant takes."""
         weighted = [(self._costs.weight(s.variant), s) for s in self._variants.values()]
         return sum(w * s.worked for w, s in weighted) / max(sum(w * s.work for w, s in weighted), 1e-9)
 
@@ -141,7 +141,7 @@ class Display(Observer):
             return None
         total = sum(known[name] * (s.work - s.worked) for name, s in self._variants.items())
         longest = max(
-            known[shard.cell.variant.name] * (shard.cell.variant.epochs - epoch) * len(shard.seeds)
+            known[shard.cell.variant.name] * (shard.work - shard.presentations(epoch))
             for shard, epoch in self._epochs.items()
         )
         return max(total / len(self._epochs), longest)

@@ -87,7 +87,7 @@ class _Queue:
                 block = joined(group)
                 shards = [block, *(s for s in shards if s not in group)]
                 yield group[0], Repartitioned(group, (block,), "device")
-            shards.sort(key=lambda s: -s.epochs_of_work)
+            shards.sort(key=lambda s: -s.work)
         self.waiting += [Attempt(shard) for shard in shards]
 
     def submit(self) -> Events:

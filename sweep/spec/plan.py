@@ -38,4 +38,4 @@ def plan(
                 shards.append(Shard(cell, seeds))
                 missing -= partial
         shards += [Shard(cell, seeds) for seeds in missing.split(width)]
-    return sorted(shards, key=lambda s: -s.epochs_of_work)
+    return sorted(shards, key=lambda s: -s.work)

@@ -5,8 +5,10 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from data import options as data_options
+from model import variants as model_variants
+from model.identity import Identity
 from model.names import nearest
-from model.variants import IDENTITY
 from sweep.errors import SpecError
 from sweep.spec.spec import SweepSpec, parse
 from sweep.spec.yamlfile import parse_mapping, read_mapping
@@ -23,12 +25,20 @@ def presets() -> dict[str, str]:
     return found
 
 
-def read_spec(source: str | None = None, *, epochs: int | None = None, **changes: Any) -> SweepSpec:
+def read_spec(
+    source: str | None = None,
+    *,
+    epochs: int | None = None,
+    n_train: Any = None,
+    subset_seed: Any = None,
+    **changes: Any,
+) -> SweepSpec:
     """A spec from a YAML file or a preset, with some keys changed.
 
     Args:
       source: path of a YAML file, name of a preset, or None for the defaults.
       epochs: short for ``set={"epochs": epochs}``.
+      n_train, subset_seed: values of these keys of `dataset`: a number, a range such as "0:16", or a list.
       changes: keys of SweepSpec that replace the file's; None leaves the file's. `set` replaces the values of
         the hyper-parameters that it names and leaves the others.
 
@@ -42,11 +52,13 @@ def read_spec(source: str | None = None, *, epochs: int | None = None, **changes
             raise SpecError("epochs is given twice, by itself and in set: give it once")
         changed["set"] = {**changed.get("set", {}), "epochs": str(epochs)}  # as from --epochs
     if isinstance(fields.get("set"), Mapping) and isinstance(changed.get("set"), Mapping):
-        # A former name in the file gives way to the present one in a change.
-        names = {former: name for name, former in IDENTITY.stored_names.items()}
-        replaced = {names.get(key, key) for key in changed["set"]}
-        kept = {key: value for key, value in fields["set"].items() if names.get(key, key) not in replaced}
-        changed["set"] = {**kept, **changed["set"]}
+        changed["set"] = _replaced(fields["set"], changed["set"], model_variants.IDENTITY)
+    grid = {"n_train": n_train, "subset_seed": subset_seed}
+    if grid := {key: value for key, value in grid.items() if value is not None}:
+        dataset = changed.get("dataset", fields.get("dataset", {}))
+        dataset = {"name": dataset} if isinstance(dataset, str) else dataset
+        if isinstance(dataset, Mapping):  # otherwise `parse` reports it
+            changed["dataset"] = _replaced(dataset, grid, data_options.IDENTITY)
     try:
         return parse(fields | changed, where)
     except SpecError:
@@ -54,6 +66,13 @@ def read_spec(source: str | None = None, *, epochs: int | None = None, **changes
             parse(fields, where)  # raises if the file itself is wrong
             return parse(fields | changed)  # raises without the file's name: a change is wrong
         raise
+
+
+def _replaced(old: Mapping[str, Any], new: Mapping[str, Any], identity: Identity) -> dict[str, Any]:
+    """The old values with the new ones in place. A former name of a key gives way to the present one."""
+    replaced = identity.by_field(new).keys()
+    names = {former: name for name, former in identity.stored_names.items()}
+    return {key: value for key, value in old.items() if names.get(key, key) not in replaced} | dict(new)
 
 
 def _read(source: str | None) -> tuple[str, dict[str, Any]]:

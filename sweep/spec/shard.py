@@ -13,6 +13,7 @@ class Cell:
     variant: Variant
     dataset: str  # display name, "mnist"
     dataset_digest: str  # SHA-256 of the arrays, 64 hex digits
+    n_train: int  # its training digits
 
     @property
     def key(self) -> tuple[str, str]:
@@ -48,9 +49,13 @@ class Shard:
         return f"{self.cell.variant.name}[{self.seeds.start}:{self.seeds.stop}]"
 
     @property
-    def epochs_of_work(self) -> int:
-        """Replica-epochs, the unit of progress and the sort key of the queue."""
-        return len(self.seeds) * self.cell.variant.epochs
+    def work(self) -> int:
+        """Presentations of a digit in the whole training: the unit of progress and the sort key of the queue."""
+        return self.presentations(self.cell.variant.epochs)
+
+    def presentations(self, epochs: int) -> int:
+        """Presentations of a digit in some epochs of all replicas."""
+        return epochs * len(self.seeds) * self.cell.n_train
 
 
 def shard_name(key: tuple[str, str], seeds: range) -> str:

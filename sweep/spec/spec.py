@@ -13,6 +13,7 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
+    field_serializer,
     field_validator,
     model_validator,
 )
@@ -27,49 +28,32 @@ from model.variants import OVERRIDABLE, RECIPES, VARIANTS, Variant, variant
 from sweep.errors import SpecError
 from sweep.spec.explain import explain
 from sweep.spec.seeds import SeedRanges
+from sweep.spec.values import MAX_CELLS, as_list, expand_range, reject_bool, whole_numbers
 
 MAX_RUNS = 10_000_000
-MAX_CELLS = 10_000  # variants × recipes × grid
 IDENTITY = Identity(
     version_1=frozenset({"name", "variants", "recipe", "seeds", "dataset", "set", "engine", "shard_width"}),
 )
 EXECUTION = frozenset(("engine", "shard_width"))  # stored, but no part of the digest
 
 
-def as_list(value: Any) -> Any:
-    """The items of a list or of text with commas; any other value as the only item.
-
-    Raises:
-      ValueError: an empty list.
-    """
-    if isinstance(value, str):
-        return [part.strip() for part in value.split(",")]
-    if isinstance(value, list | tuple):
-        if not value:
-            raise ValueError("the list is empty: give at least one value")
-        return value
-    return [value]
-
-
-def _reject_bool(value: Any) -> Any:
-    if isinstance(value, bool):
-        raise ValueError(f"{value} is not a whole number")
-    return value
-
-
 Names = Annotated[tuple[str, ...], BeforeValidator(as_list)]
-WholeNumber = Annotated[int, BeforeValidator(_reject_bool)]
+WholeNumber = Annotated[int, BeforeValidator(reject_bool)]
+WholeNumbers = Annotated[tuple[int, ...] | None, BeforeValidator(whole_numbers)]
 
 
 class DatasetSpec(BaseModel):
-    """A data set and its options. Omitted options take the data set's defaults; `antialias` follows the recipe."""
+    """A data set and its options; several sizes or subset seeds make a grid of data sets.
+
+    Omitted options take the data set's defaults; `antialias` follows the recipe.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = "mnist5k"
-    n_train: WholeNumber | None = None
+    n_train: WholeNumbers = None
     n_test: WholeNumber | None = None
-    subset_seed: WholeNumber | None = None
+    subset_seed: WholeNumbers = None
     prng_layout: str | None = None
     antialias: bool | None = None
 
@@ -78,12 +62,23 @@ class DatasetSpec(BaseModel):
     def _former_names(cls, values: Any) -> Any:
         return data_options.IDENTITY.by_field(values) if isinstance(values, dict) else values
 
-    def options(self, recipe: str) -> DatasetOptions:
-        """The complete options under one recipe."""
-        given = {k: v for k, v in self.model_dump().items() if v is not None}
+    @field_serializer("n_train", "subset_seed")
+    def _one_or_several(self, values: tuple[int, ...] | None) -> int | tuple[int, ...] | None:
+        """One value is stored as a number, as before there were grids."""
+        return values[0] if values is not None and len(values) == 1 else values
+
+    @property
+    def grid(self) -> list[dict[str, int | None]]:
+        """Number of training digits and subset seed of each data set."""
+        several = itertools.product(self.n_train or (None,), self.subset_seed or (None,))
+        return [{"n_train": n_train, "subset_seed": seed} for n_train, seed in several]
+
+    def options(self, recipe: str) -> list[DatasetOptions]:
+        """The complete options of each data set under one recipe."""
+        given = {k: v for k, v in dict(self).items() if v is not None}
         if (entry := data_options.DATASETS.get(self.name)) and entry.resized:
             given.setdefault("antialias", RECIPES[recipe].antialias)
-        return DatasetOptions(**given)
+        return [DatasetOptions(**given | values) for values in self.grid]
 
 
 def dataset_label(options: DatasetOptions) -> str:
@@ -145,7 +140,9 @@ class SweepSpec(BaseModel):
         for key in grid:
             if key not in OVERRIDABLE:
                 raise ValueError(f"unknown hyper-parameter {key!r}{nearest(str(key), OVERRIDABLE)}")
-        values = {key: tuple(as_list(value)) for key, value in grid.items()}
+        values = {
+            key: tuple(itertools.chain(*map(expand_range, as_list(value)))) for key, value in grid.items()
+        }
         for key, several in values.items():
             for value in several:
                 if not isinstance(value, int | float | str) or isinstance(value, bool):
@@ -154,10 +151,12 @@ class SweepSpec(BaseModel):
 
     @model_validator(mode="after")
     def _complete(self) -> "SweepSpec":
-        wide = len(self.recipe) * len(self.variants) * math.prod(map(len, self.set.values()))
+        grid = math.prod(map(len, self.set.values())) * len(self.dataset.grid)
+        wide = len(self.recipe) * len(self.variants) * grid
         if wide > MAX_CELLS:  # before the cells are enumerated
             raise ValueError(
-                f"{wide:,} combinations of variants, recipes and values: at most {MAX_CELLS:,} fit one sweep"
+                f"{wide:,} combinations of variants, recipes, data sets and values: at most {MAX_CELLS:,} fit one "
+                "sweep"
             )
         runs = len(list(self.cells())) * len(self.seed_ranges)
         if runs > MAX_RUNS:
@@ -175,10 +174,10 @@ class SweepSpec(BaseModel):
         for recipe, name in itertools.product(self.recipe, self.variants):
             for values in itertools.product(*self.set.values()):
                 cell = variant(name, recipe, **dict(zip(self.set, values, strict=True)))
-                options = self.dataset.options(recipe)
-                if (cell.digest, options) not in seen:
-                    seen.add((cell.digest, options))
-                    yield cell, options
+                for options in self.dataset.options(recipe):
+                    if (cell.digest, options) not in seen:
+                        seen.add((cell.digest, options))
+                        yield cell, options
 
     @property
     def digest(self) -> str:

@@ -137,7 +137,7 @@ def _examine_identity(metadata: FileMetadata, kind: Kind, path: str) -> None:
         raise NewerVersion(f"needs a newer lecun1989-sweep: its variant {error}") from None
     if variant.digest != metadata.variant_digest:
         raise Damaged("contains a variant that does not match its digest")
-    cell = Cell(variant, metadata.dataset["name"], metadata.dataset_digest)
+    cell = Cell(variant, metadata.dataset["name"], metadata.dataset_digest, metadata.dataset["n_train"])
     shard = Shard(cell, range(metadata.first_seed, metadata.last_seed + 1))
     if path != f"{kind}/{shard.path}.parquet":
         raise Damaged(f"contains {shard.path}, so its name or folder is wrong")

@@ -99,7 +99,10 @@ def sweep_name(spec: SweepSpec) -> str:
 
 def cells(spec: SweepSpec, datasets: Datasets) -> list[Cell]:
     """Every (variant, data set) of a spec whose data sets are known."""
-    return [Cell(v, dataset_label(options), datasets[options.key]["digest"]) for v, options in spec.cells()]
+    return [
+        Cell(v, dataset_label(options), datasets[options.key]["digest"], options.sizes[0])
+        for v, options in spec.cells()
+    ]
 
 
 def record_sweep(store: Store, spec: SweepSpec, datasets: Datasets) -> None:

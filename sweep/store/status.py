@@ -141,7 +141,7 @@ def in_progress(store: Store) -> InProgress:
     for shard in found:
         content = store.checkpoints.load(shard)
         epoch = (content and read_epoch(io.BytesIO(content))) or 0
-        work, done = work + shard.epochs_of_work, done + epoch * len(shard.seeds)
+        work, done = work + shard.work, done + shard.presentations(epoch)
     return InProgress(sum(len(shard.seeds) for shard in found), done / work if work else 0.0)
 
 

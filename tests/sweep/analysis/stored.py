@@ -55,7 +55,7 @@ def stored(
     label = dataset_label(options)
     record_sweep(store, spec, {options.key: dataset_entry(options, dataset)})
     for name, table in wrong.items():
-        cell = Cell(variant(name, epochs=epochs), label, dataset.digest)
+        cell = Cell(variant(name, epochs=epochs), label, dataset.digest, len(dataset.train))
         lost = (diverged or {}).get(name, set())
         for start in range(0, len(table), width):
             part = table[start : start + width]

@@ -11,7 +11,7 @@ from sweep.driver.progress import Display
 from sweep.messages import Finished, Progress, Repartitioned, Retried, Started
 from sweep.spec.shard import Cell, Shard
 
-BASE, ADAMW = (Cell(variant(name, epochs=10), "mnist5k", "d" * 64) for name in ("base", "adamw"))
+BASE, ADAMW = (Cell(variant(name, epochs=10), "mnist5k", "d" * 64, 3920) for name in ("base", "adamw"))
 
 
 def display_of(shards, costs=None):
@@ -66,6 +66,22 @@ def test_stored_times_give_the_remaining_time_before_the_first_epoch():
     display, _ = display_of([shard], costs)
     display.message(shard, started())
     assert display.seconds_left() == pytest.approx(20 * relative_cost(ADAMW.variant))
+
+
+def test_an_epoch_over_more_digits_is_more_work():
+    small, large = (
+        Shard(Cell(BASE.variant, "mnist", digit * 64, n), range(4)) for digit, n in (("a", 1000), ("b", 9000))
+    )
+    display, _ = display_of([small, large])
+    for shard, seconds in ((small, 1.0), (large, 9.0)):
+        display.message(shard, started())
+        display.message(shard, Progress(1, [], seconds=seconds))
+    assert display.share_done() == pytest.approx(0.1)
+    for epoch in range(2, 11):
+        display.message(small, Progress(epoch, [], seconds=1.0))
+    assert display.share_done() == pytest.approx((10 * 1 + 9) / 100)
+    display.message(small, Finished(None, None, None))
+    assert display.seconds_left() == pytest.approx(9 * 9.0)
 
 
 def test_epochs_of_a_failed_attempt_are_subtracted():

@@ -13,7 +13,7 @@ from sweep.spec.plan import plan
 from sweep.spec.seeds import SeedRanges
 from sweep.spec.shard import Cell, Shard
 
-CELLS = [Cell(variant(name), "mnist", "0" * 64) for name in ("base", "softmax")]
+CELLS = [Cell(variant(name), "mnist", "0" * 64, 7291) for name in ("base", "softmax")]
 HEAD = Node("head", {"CPU": 0})
 CPU = Node("cpu", {"CPU": 16})
 GPU = Node("gpu", {"CPU": 8, "GPU": 1, "accelerator_type:L4": 1})

@@ -16,7 +16,7 @@ from sweep.spec.shard import Cell, Shard
 from sweep.store.store import Store
 from tests.simulation import workers
 
-SHARD = Shard(Cell(variant("base"), "mnist5k", "d" * 64), range(3, 8))
+SHARD = Shard(Cell(variant("base"), "mnist5k", "d" * 64, 3920), range(3, 8))
 
 
 def task_error(cause):

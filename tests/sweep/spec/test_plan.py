@@ -9,7 +9,7 @@ from sweep.spec.seeds import SeedRanges
 from sweep.spec.shard import Cell
 from tests.sweep.spec.ranges import seed_ranges, seeds_of
 
-CELLS = [Cell(variant(name), "mnist5k", "d" * 64) for name in ("base", "dropout")]
+CELLS = [Cell(variant(name), "mnist5k", "d" * 64, 3920) for name in ("base", "dropout")]
 
 
 @given(seed_ranges, seed_ranges, seed_ranges, st.integers(1, 40))
@@ -49,7 +49,7 @@ def test_a_shard_has_one_name_and_another_one_for_other_seeds_or_digits():
         return plan([cell], SeedRanges.parse("0:4"), {}, {}, width)[0].name
 
     assert name(CELLS[0], 4) == name(CELLS[0], 4) != name(CELLS[0], 2)
-    assert name(CELLS[0], 4) != name(Cell(CELLS[0].variant, "mnist5k", "e" * 64), 4)
+    assert name(CELLS[0], 4) != name(Cell(CELLS[0].variant, "mnist5k", "e" * 64, 3920), 4)
 
 
 def test_the_stored_name_of_a_shard():

@@ -4,6 +4,7 @@ import pytest
 
 from sweep.errors import SpecError
 from sweep.spec.read import read_spec
+from sweep.spec.spec import parse
 
 
 @pytest.fixture
@@ -26,6 +27,22 @@ def test_set_replaces_only_the_named_hyper_parameters(spec):
 def test_epochs_is_short_for_set(spec):
     assert read_spec(spec, epochs=1).set == {"learning_rate": (0.01, 0.03), "epochs": ("1",)}
     assert read_spec("quickstart", epochs=1) == read_spec("quickstart", set={"epochs": "1"})
+
+
+@pytest.mark.parametrize("key", ["draw", "subset_seed"])
+def test_sizes_and_subset_seeds_replace_those_of_the_data_set(tmp_path, key):
+    path = tmp_path / "my.yaml"
+    path.write_text(f"dataset: {{name: mnist, {key}: 7, n_test: 100}}\n")
+    changed = read_spec(str(path), subset_seed="0:3", n_train="10,20").dataset
+    assert (changed.name, changed.n_test) == ("mnist", 100)
+    assert (changed.subset_seed, changed.n_train) == ((0, 1, 2), (10, 20))
+    assert (
+        read_spec("usps", n_train=100).dataset == parse({"dataset": {"name": "usps", "n_train": 100}}).dataset
+    )
+    assert read_spec(str(path), dataset="mnist5k", n_train=50).dataset.subset_seed is None
+    path.write_text("dataset: [mnist]\n")
+    with pytest.raises(SpecError, match=r"my\.yaml: dataset: \['mnist'\] is a list"):
+        read_spec(str(path), n_train=10)
 
 
 def test_epochs_given_twice_is_rejected():

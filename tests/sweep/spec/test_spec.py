@@ -9,7 +9,6 @@ from sweep.spec.spec import dataset_label, parse
 
 
 def test_every_preset_is_a_spec():
-    assert set(presets()) == {"quickstart", "lecun1989", "recipes", "usps", "learning-rate", "paper"}
     sizes = {name: len(list(read_spec(name).cells())) for name in presets()}
     assert sizes == {
         "quickstart": 5,
@@ -18,6 +17,11 @@ def test_every_preset_is_a_spec():
         "usps": 5,
         "learning-rate": 5,
         "paper": 9,
+        "ablation": 24,
+        "data-scaling": 14,
+        "sources": 64,
+        "sources-dropout": 128,
+        "sources-streams": 16,
     }
 
 
@@ -73,6 +77,35 @@ def test_a_grid_gives_one_cell_a_value_and_no_value_twice():
     assert [v.name for v, _ in spec.cells()] == ["base,learning_rate=0.01,epochs=4", "base,epochs=4"]
 
 
+def test_several_sizes_and_subset_seeds_give_a_grid_of_data_sets():
+    spec = parse(
+        {"variants": "base", "dataset": {"name": "mnist", "draw": "0:3", "n_train": [100, "200, 300"]}}
+    )
+    options = [options for _, options in spec.cells()]
+    assert [(o.n_train, o.subset_seed) for o in options] == [
+        (n_train, seed) for n_train in (100, 200, 300) for seed in (0, 1, 2)
+    ]
+    assert len({o.key for o in options}) == 9
+    stored = spec.to_stored()
+    assert (stored["dataset"]["n_train"], stored["dataset"]["draw"]) == ([100, 200, 300], [0, 1, 2])
+    assert parse(stored) == spec
+
+
+@pytest.mark.parametrize("value", [7, "7", [7], "7:8"])
+def test_one_subset_seed_is_stored_as_a_number(value):
+    spec = parse({"dataset": {"name": "mnist", "draw": value, "n_train": 100}})
+    assert spec.to_stored()["dataset"]["draw"] == 7
+    assert (
+        spec.digest == parse({"dataset": {"name": "mnist", "draw": 7, "n_train": 100}}).digest == "bba3010a"
+    )
+
+
+def test_a_range_of_whole_numbers_is_a_grid_of_a_hyper_parameter():
+    spec = parse({"variants": "base", "set": {"order_seed": ["0:2", 5]}})
+    assert [v.order_seed for v, _ in spec.cells()] == [0, 1, 5]
+    assert spec.digest == parse({"variants": "base", "set": {"order_seed": [0, 1, 5]}}).digest
+
+
 def test_how_a_sweep_is_run_does_not_change_its_digest():
     one = parse({"seeds": "0:4,4:8"})
     assert one.digest == parse({"seeds": "0:8", "shard_width": 3, "engine": "vmap"}).digest
@@ -116,6 +149,18 @@ WRONG = {
     "a list for a data set": ({"dataset": ["mnist"]}, "dataset: ['mnist'] is a list: write a name"),
     "a word for a size": ({"dataset": {"n_train": "many"}}, "dataset.n_train: 'many' is not a whole number"),
     "true for a size": ({"dataset": {"n_train": True}}, "dataset.n_train: True is not a whole number"),
+    "an empty range of subset seeds": ({"dataset": {"draw": "5:5"}}, "subset_seed: '5:5' is an empty range"),
+    "a negative subset seed": ({"dataset": {"draw": "-1"}}, "subset_seed = -1 is out of range"),
+    "half a digit": ({"dataset": {"n_train": [10, 1.5]}}, "dataset.n_train: 1.5 is not a whole number"),
+    "a list in a list of sizes": ({"dataset": {"n_train": [[10]]}}, "n_train: [10] is not a whole number"),
+    "no size": ({"dataset": {"n_train": []}}, "dataset.n_train: the list is empty"),
+    "one size too large": ({"dataset": {"name": "mnist", "n_train": "10,70000"}}, "60000"),
+    "too long a range": ({"dataset": {"draw": "0:4000000000"}}, "has 4,000,000,000 values: at most 10,000"),
+    "too many data sets": (
+        {"dataset": {"name": "mnist", "draw": "0:200", "n_train": "1:200"}},
+        "combinations of variants, recipes, data sets and values: at most 10,000",
+    ),
+    "an empty range of orders": ({"set": {"order_seed": "3:3"}}, "set: '3:3' is an empty range"),
     "a word for a flag": ({"dataset": {"antialias": "maybe"}}, "'maybe' is neither true nor false"),
     "a large width": ({"shard_width": 10**6}, "shard_width: 1000000 is too large: at most 65,536"),
     "a word for the width": ({"shard_width": "wide"}, "shard_width: 'wide' is not a whole number"),

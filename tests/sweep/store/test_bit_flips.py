@@ -18,7 +18,7 @@ from sweep.store.errors import Damaged
 from sweep.store.store import MARKER, Store
 from tests.simulation.workers import Workers
 
-SHARD = Shard(Cell(variant("base"), "digits", "d" * 64), range(4))
+SHARD = Shard(Cell(variant("base"), "digits", "d" * 64, 40), range(4))
 CHECKPOINT = Arrays(
     SHARD.name,
     2,

@@ -22,7 +22,7 @@ def dataset():
 
 
 def shard_of(seeds=range(3), **overrides):
-    return Shard(Cell(variant("dropout", **{"epochs": 3} | overrides), "mnist5k", "d" * 64), seeds)
+    return Shard(Cell(variant("dropout", **{"epochs": 3} | overrides), "mnist5k", "d" * 64, 120), seeds)
 
 
 def finished(messages):
@@ -42,7 +42,7 @@ def test_a_shard_yields_its_messages_in_order(dataset):
 
 @pytest.mark.parametrize("name", ["base", "dropout"])
 def test_resumed_equals_uninterrupted_bit_for_bit(dataset, name):
-    shard = Shard(Cell(variant(name, epochs=3), "mnist5k", "d" * 64), range(3))
+    shard = Shard(Cell(variant(name, epochs=3), "mnist5k", "d" * 64, 120), range(3))
     whole = list(run_shard(shard, dataset, "auto", checkpoint_seconds=0))
     for message in whole[1:3]:
         resumed = list(run_shard(shard, dataset, "auto", resume_from=message.checkpoint))
@@ -75,7 +75,7 @@ def test_a_damaged_checkpoint_is_never_used(dataset, data):
 
 def test_a_diverged_replica_is_a_result(dataset):
     wild = Shard(
-        Cell(variant("softmax", activation="relu", epochs=2, learning_rate=1e6), "mnist5k", "d" * 64),
+        Cell(variant("softmax", activation="relu", epochs=2, learning_rate=1e6), "mnist5k", "d" * 64, 120),
         range(2),
     )
     table = finished(run_shard(wild, dataset, "auto"))
