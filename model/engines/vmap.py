@@ -16,7 +16,7 @@ from model.variants import Variant
 
 IMAGES_PER_STEP = 256  # of all replicas together in evaluation: bounds its memory
 
-__all__ = ["evaluate", "init", "margins", "step_scales", "train_epoch", "unsupported"]
+__all__ = ["evaluate", "init", "margins", "train_epoch", "unsupported"]
 
 
 def unsupported(variant: Variant | None = None) -> None:
@@ -42,30 +42,8 @@ def evaluate(variant: Variant, params: Params, images: np.ndarray, labels: np.nd
 
 
 def margins(variant: Variant, params: Params, images: np.ndarray) -> np.ndarray:
-    """Largest minus second largest output of each image, for replicas of any engine.
-
-    Args:
-      variant: as in `evaluate`.
-      params: leaves [R, …].
-      images: [N, 16, 16] float32.
-
-    Returns:
-      [R, N] float16; NaN where an output is not finite.
-    """
+    """See `model.engines.Engine`. The replicas may be those of any engine."""
     return np.asarray(in_blocks(lambda block: _margins(variant, block, jnp.asarray(images)), params))
-
-
-def step_scales(variant: Variant, params: Params, images: np.ndarray) -> Params:
-    """Factors of the learning rate in an epoch of "newton", for replicas of any engine: leaves [R, …].
-
-    Args:
-      variant: its optimizer is "newton".
-      params: leaves [R, …], at the start of the epoch.
-      images: [N, 16, 16] float32, the epoch's.
-    """
-    first = jnp.asarray(images[: variant.curvature_digits])
-    scales: Params = in_blocks(lambda block: _step_scales(variant, block, first), params)
-    return scales
 
 
 @partial(jax.jit, static_argnums=0)
@@ -90,13 +68,6 @@ def _margins(variant: Variant, params: Params, images: jax.Array) -> jax.Array:
     program: Any = jax.vmap(lambda p: training.margins(variant, p, images, _images_per_step(params)), -1, -1)
     result: jax.Array = _replicas_first(program(_replicas_last(params)))
     return result
-
-
-@partial(jax.jit, static_argnums=0)
-def _step_scales(variant: Variant, params: Params, images: jax.Array) -> Params:
-    program: Any = jax.vmap(lambda p: training.step_scales(variant, p, images), -1, -1)
-    scales: Params = _replicas_first(program(_replicas_last(params)))
-    return scales
 
 
 def _images_per_step(params: Params) -> int:

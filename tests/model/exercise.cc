@@ -36,7 +36,8 @@ double sum(const std::vector<float>& numbers) {
   return total;
 }
 
-// Trains, evaluates and draws. `bad` is written to weights of the first replica and, if `spoil_image`, to an image.
+// Trains, evaluates, estimates curvature and draws. `bad` is written to weights of the first replica and, if
+// `spoil_image`, to an image.
 double exercise(int kernel, const Hyperparams& hyperparams, int count, float bad, bool spoil_image) {
   const long size = (long)count * lanes::PARAMETERS;
   std::vector<float> images = uniforms(EXAMPLES * PIXELS, 1),
@@ -58,15 +59,16 @@ double exercise(int kernel, const Hyperparams& hyperparams, int count, float bad
   std::vector<double> loss(count);
   std::vector<int32_t> misses(count), shifts(2 * count);
   std::vector<int8_t> predictions((long)count * EXAMPLES);
-  std::vector<float> margins((long)count * EXAMPLES);
+  std::vector<float> margins((long)count * EXAMPLES), curvature(size);
   std::vector<uint8_t> dropout_mask((long)count * lanes::UNITS2);
   const Scores scores = {loss.data(), misses.data(), predictions.data(), margins.data()};
 
   int failed = lanes_train(kernel, &hyperparams, &examples, &replicas, THREADS);
   failed += lanes_evaluate(kernel, &hyperparams, &examples, &replicas, &scores, THREADS);
+  failed += lanes_curvature(kernel, &hyperparams, &examples, &replicas, curvature.data(), THREADS);
   failed += lanes_draw(kernel, &hyperparams, &replicas, EXAMPLES, shifts.data(), dropout_mask.data());
   if (failed) return NOT_A_NUMBER;
-  double total = sum(parameters) + sum(means) + sum(squares) + sum(margins);
+  double total = sum(parameters) + sum(means) + sum(squares) + sum(margins) + sum(curvature);
   for (int i = 0; i < count; i++) total += (std::isfinite(loss[i]) ? loss[i] : 1.0) + misses[i] + shifts[2 * i];
   for (int8_t digit : predictions) total += 0 <= digit && digit <= 9 ? digit : NOT_A_NUMBER;
   for (uint8_t kept : dropout_mask) total += kept;

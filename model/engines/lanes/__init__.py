@@ -16,7 +16,6 @@ import numpy as np
 import optax
 
 from model import training
-from model.engines import vmap
 from model.engines.initial import init
 from model.engines.lanes import library
 from model.network import Params
@@ -24,7 +23,7 @@ from model.streams import Stream, drop_threshold, epoch_key, stream_seed
 from model.training import Evaluation, ReplicaState
 from model.variants import Variant
 
-__all__ = ["THREADS", "draws", "evaluate", "init", "threads", "train_epoch", "unsupported"]
+__all__ = ["THREADS", "draws", "evaluate", "init", "margins", "threads", "train_epoch", "unsupported"]
 
 THREADS = "LECUN1989_THREADS"  # environment variable: threads per call, default 1
 
@@ -72,7 +71,7 @@ def train_epoch(
         parameters=parameters,
         means=means,
         squares=squares,
-        step_scales=_rows(vmap.step_scales(variant, states.params, images), count) if newton else None,
+        step_scales=_step_scales(variant, parameters, images) if newton else None,
         shift_keys=_epoch_keys(variant, states.seed, "shift", epoch) if variant.shift else None,
         dropout_keys=_epoch_keys(variant, states.seed, "dropout", epoch) if variant.dropout else None,
         count=count,
@@ -94,18 +93,33 @@ def evaluate(variant: Variant, params: Params, images: np.ndarray, labels: np.nd
       MemoryError: there is not enough memory.
       RuntimeError: the native library is missing.
     """
+    return _scores(variant, params, images, labels, None)
+
+
+def margins(variant: Variant, params: Params, images: np.ndarray) -> np.ndarray:
+    """See `model.engines.Engine`. Raises the errors of `evaluate`."""
+    result = np.empty((len(jax.tree.leaves(params)[0]), len(images)), np.float32)
+    _scores(variant, params, images, np.zeros(len(images), np.int32), result)
+    result[~np.isfinite(result)] = np.nan
+    with np.errstate(over="ignore"):  # beyond the range of float16 is infinite
+        return result.astype(np.float16)
+
+
+def _scores(
+    variant: Variant, params: Params, images: np.ndarray, labels: np.ndarray, margins: np.ndarray | None
+) -> Evaluation:
+    """The evaluation; also writes `margins` [R, N] float32 if given."""
     count = _check_replicas(params, _template(variant).params, "params")
     images, labels = _check_examples(images, labels)
     parameters = _rows(params, count)
     loss, misses = np.empty(count, np.float64), np.empty(count, np.int32)
     predictions = np.empty((count, len(images)), np.int8)
 
+    hyperparams = _hyperparams(variant)
     examples = library.Examples(images=images, labels=labels, count=len(images))
     replicas = library.Replicas(parameters=parameters, count=count)
-    scores = library.Scores(loss=loss, misses=misses, predictions=predictions)
-    _call(
-        "evaluate", byref(_hyperparams(variant)), byref(examples), byref(replicas), byref(scores), threads()
-    )
+    scores = library.Scores(loss=loss, misses=misses, predictions=predictions, margins=margins)
+    _call("evaluate", byref(hyperparams), byref(examples), byref(replicas), byref(scores), threads())
     return Evaluation(loss.astype(np.float32), misses, predictions)
 
 
@@ -141,6 +155,18 @@ def _call(function: str, *arguments: Any) -> None:
     native = library.load()
     if getattr(native, f"lanes_{function}")(library.chosen_kernel(), *arguments):
         raise MemoryError("not enough memory for a block of replicas")
+
+
+def _step_scales(variant: Variant, parameters: np.ndarray, images: np.ndarray) -> np.ndarray:
+    """Factors of the learning rate in an epoch of "newton", as `training.step_scales`: [R, 9760] float32."""
+    images = images[: variant.curvature_digits]
+    curvature = np.empty_like(parameters)
+    examples = library.Examples(images=images, count=len(images))
+    replicas = library.Replicas(parameters=parameters, count=len(parameters))
+    hyperparams = _hyperparams(variant)
+    _call("curvature", byref(hyperparams), byref(examples), byref(replicas), curvature.ctypes.data, threads())
+    scales: np.ndarray = 1 / (np.float32(variant.damping) + curvature)
+    return scales
 
 
 def _hyperparams(variant: Variant) -> library.Hyperparams:

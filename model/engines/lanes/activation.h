@@ -1,5 +1,6 @@
 // Activations. `forward`: output of a unit from its sum. `backward`: derivative of the loss with respect to the sum,
-// from the derivative with respect to the output and the output.
+// from the derivative with respect to the output and the output. `slope`: derivative of the activation, from the square
+// of the output.
 #pragma once
 
 #include "kernel.h"
@@ -9,11 +10,13 @@ namespace lanes::LEVEL {
 
 struct Tanh {
   static INLINE Vec forward(Vec sum) { return tanh(sum); }
-  static INLINE Vec backward(Vec delta, Vec output) { return delta * (1.0f - output * output); }
+  static INLINE Vec slope(Vec square) { return 1.0f - square; }
+  static INLINE Vec backward(Vec delta, Vec output) { return delta * slope(output * output); }
 };
 
 struct Relu {
   static INLINE Vec forward(Vec sum) { return sum < 0.0f ? Vec{} : sum; }  // NaN stays NaN
+  static INLINE Vec slope(Vec square) { return square > 0.0f ? splat(1.0f) : Vec{}; }
   static INLINE Vec backward(Vec delta, Vec output) { return output > 0.0f ? delta : Vec{}; }
 };
 
@@ -21,9 +24,8 @@ struct ScaledTanh {
   static constexpr double SCALE = 1.7159, SLOPE = 2.0 / 3;  // SCALE · tanh(SLOPE · sum), LeCun et al. 1998
 
   static INLINE Vec forward(Vec sum) { return (float)SCALE * tanh((float)SLOPE * sum); }
-  static INLINE Vec backward(Vec delta, Vec output) {
-    return delta * ((float)(SCALE * SLOPE) - (float)(SLOPE / SCALE) * (output * output));
-  }
+  static INLINE Vec slope(Vec square) { return (float)(SCALE * SLOPE) - (float)(SLOPE / SCALE) * square; }
+  static INLINE Vec backward(Vec delta, Vec output) { return delta * slope(output * output); }
 };
 
 // An output unit, whose activation is not a template argument: there are only ten.

@@ -137,4 +137,15 @@ LAYER void backward1(Block& b, const Optimizer& optimizer) {
     for (int y = 0; y < SIDE1; y++) optimizer(slot::b1(plane, y, 0), b.delta1[plane][y]);
 }
 
+// All layers, from delta4.
+template <class Activation, class Optimizer>
+INLINE void backward(Block& b, const Hyperparams& hyperparams, const Optimizer& optimizer) {
+  backward4<Activation>(b, optimizer);
+  Vec delta_output[UNITS2];
+  backward3(b, delta_output, optimizer);
+  backward_units2<Activation>(b, delta_output, hyperparams, optimizer);
+  backward2<Activation>(b, optimizer);
+  backward1(b, optimizer);
+}
+
 }  // namespace lanes::LEVEL

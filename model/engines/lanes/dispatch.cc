@@ -103,6 +103,14 @@ int32_t lanes_evaluate(int32_t kernel, const Hyperparams* hyperparams, const Exa
   });
 }
 
+int32_t lanes_curvature(int32_t kernel, const Hyperparams* hyperparams, const Examples* examples,
+                        const Replicas* replicas, float* curvature, int32_t threads) {
+  const lanes::Kernel& k = *lanes::kernels()[kernel];
+  return !lanes::for_each_block(k, replicas->count, threads, [&](int first, void* scratch) {
+    k.curvature(*hyperparams, *examples, *replicas, first, curvature, scratch);
+  });
+}
+
 int32_t lanes_draw(int32_t kernel, const Hyperparams* hyperparams, const Replicas* replicas, int32_t step,
                    int32_t* shifts, uint8_t* dropout_mask) {
   const lanes::Kernel& k = *lanes::kernels()[kernel];

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "backward.h"
+#include "curvature.h"
 #include "kernel.h"
 #include "objective.h"
 #include "optimizer.h"
@@ -45,12 +46,7 @@ void train(const Hyperparams& hyperparams, const Examples& examples, const Repli
     forward4(b, b.h3[0], hyperparams.output);
     differentiate_loss(b, hyperparams, examples.labels[step]);
     Optimizer optimizer(b, hyperparams, examples, step);
-    backward4<Activation>(b, optimizer);
-    Vec delta_output[UNITS2];
-    backward3(b, delta_output, optimizer);
-    backward_units2<Activation>(b, delta_output, hyperparams, optimizer);
-    backward2<Activation>(b, optimizer);
-    backward1(b, optimizer);
+    backward<Activation>(b, hyperparams, optimizer);
   }
 }
 
@@ -139,6 +135,31 @@ void evaluate_block(const Hyperparams& hyperparams, const Examples& examples, co
   }
 }
 
+// Second derivatives of the loss, mean over the examples, in canonical layout. See curvature.h.
+void curvature_block(const Hyperparams& hyperparams, const Examples& examples, const Replicas& replicas, int first,
+                     float* curvature, void* scratch) {
+  CurvatureBlocks& blocks = *(CurvatureBlocks*)scratch;
+  Vec* sums = blocks.squared.step_scales;
+  load(replicas.parameters, replicas, first, [&](int slot) -> Vec& { return blocks.plain.parameters[slot]; });
+  clear_borders(blocks.plain);
+  clear_borders(blocks.squared);
+  for (int slot = 0; slot < PARAMETERS; slot++) sums[slot] = Vec{};
+  Hyperparams all_units = hyperparams;
+  all_units.drop_threshold = 0;
+  switch (hyperparams.activation) {
+    case ACTIVATION_RELU:
+      add_curvature<Relu>(all_units, examples, blocks, sums);
+      break;
+    case ACTIVATION_SCALED_TANH:
+      add_curvature<ScaledTanh>(all_units, examples, blocks, sums);
+      break;
+    default:
+      add_curvature<Tanh>(all_units, examples, blocks, sums);
+  }
+  for (int slot = 0; slot < PARAMETERS; slot++) sums[slot] /= (float)examples.count;
+  store([&](int slot) -> Vec& { return sums[slot]; }, replicas, first, curvature);
+}
+
 // The random draws of an update, for tests. shifts: [replicas, 2]; dropout_mask: [replicas, 192], 1 where kept.
 void draw_block(const Hyperparams& hyperparams, const Replicas& replicas, int first, int step, int32_t* shifts,
                 uint8_t* dropout_mask) {
@@ -153,6 +174,6 @@ void draw_block(const Hyperparams& hyperparams, const Replicas& replicas, int fi
 }
 
 extern const Kernel kernel;
-const Kernel kernel = {NAME, LANES, sizeof(Block), train_block, evaluate_block, draw_block};
+const Kernel kernel = {NAME, LANES, sizeof(CurvatureBlocks), train_block, evaluate_block, curvature_block, draw_block};
 
 }  // namespace lanes::LEVEL

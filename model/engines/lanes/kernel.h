@@ -50,8 +50,8 @@ struct Scores {
   float* margins;       // [count, examples] largest output minus the second largest; null: not wanted
 };
 
-// kernel: index among the kernels that this processor can run, from 0 (the slowest). lanes_train, lanes_evaluate and
-// lanes_draw return 0, or 1 when there is not enough memory.
+// kernel: index among the kernels that this processor can run, from 0 (the slowest). lanes_train, lanes_evaluate,
+// lanes_curvature and lanes_draw return 0, or 1 when there is not enough memory.
 int32_t lanes_kernel_count();
 const char* lanes_kernel_name(int32_t kernel);
 int32_t lanes_kernel_width(int32_t kernel);  // replicas in a block
@@ -59,6 +59,9 @@ const char* lanes_sources();                 // digest of the sources that the l
 int32_t lanes_train(int32_t kernel, const Hyperparams*, const Examples*, const Replicas*, int32_t threads);
 int32_t lanes_evaluate(int32_t kernel, const Hyperparams*, const Examples*, const Replicas*, const Scores*,
                        int32_t threads);
+// Diagonal second derivatives of the loss, positive approximation, mean over the examples: curvature [count, 9760].
+int32_t lanes_curvature(int32_t kernel, const Hyperparams*, const Examples*, const Replicas*, float* curvature,
+                        int32_t threads);
 // The random draws of an update, for tests. shifts: [replicas, 2]; dropout_mask: [replicas, 192], 1 where kept.
 int32_t lanes_draw(int32_t kernel, const Hyperparams*, const Replicas*, int32_t step, int32_t* shifts,
                    uint8_t* dropout_mask);
@@ -71,10 +74,11 @@ namespace lanes {
 struct Kernel {
   const char* name;
   int lanes;
-  // Bytes of scratch memory that a call needs, aligned to 64. Each thread reuses its allocation.
+  // Bytes of scratch memory that the largest call needs, aligned to 64. Each thread reuses its allocation.
   long scratch;
   void (*train)(const Hyperparams&, const Examples&, const Replicas&, int first, void* scratch);
   void (*evaluate)(const Hyperparams&, const Examples&, const Replicas&, const Scores&, int first, void* scratch);
+  void (*curvature)(const Hyperparams&, const Examples&, const Replicas&, int first, float* curvature, void* scratch);
   void (*draw)(const Hyperparams&, const Replicas&, int first, int step, int32_t* shifts, uint8_t* dropout_mask);
 };
 

@@ -112,6 +112,7 @@ def load(path: Path = LIBRARY) -> CDLL:
     common = (c_int32, POINTER(Hyperparams), POINTER(Examples), POINTER(Replicas))
     library.lanes_train.argtypes = (*common, c_int32)
     library.lanes_evaluate.argtypes = (*common, POINTER(Scores), c_int32)
+    library.lanes_curvature.argtypes = (*common, c_void_p, c_int32)
     library.lanes_draw.argtypes = (
         c_int32,
         POINTER(Hyperparams),

@@ -30,6 +30,18 @@ INLINE void differentiate_loss(Block& b, const Hyperparams& hyperparams, int lab
   for (int k = 0; k < OUTPUTS; k++) b.delta4[k] = differentiate(hyperparams.output, b.delta4[k], b.outputs[k]);
 }
 
+// Second derivatives of the loss with respect to the output units' sums, without the output's own second derivative.
+INLINE void output_curvature(const Block& b, const Hyperparams& hyperparams, Vec curvature[OUTPUTS]) {
+  Vec shifted[OUTPUTS];
+  const Vec sum = shift_outputs(b.outputs, shifted);
+  for (int k = 0; k < OUTPUTS; k++) {
+    const Vec probability = exp_negative(shifted[k]) / sum;
+    const Vec h = hyperparams.cross_entropy ? probability * (1.0f - probability) : splat(2.0f / OUTPUTS);
+    const Vec once = differentiate(hyperparams.output, h, b.outputs[k]);
+    curvature[k] = differentiate(hyperparams.output, once, b.outputs[k]);
+  }
+}
+
 // Adds the loss of each lane to `totals`.
 INLINE void add_loss(const Block& b, const Hyperparams& hyperparams, int label, double totals[LANES]) {
   Vec loss = {};
