@@ -234,12 +234,13 @@ def evaluate(variant: Variant, params: Params, images: Array, labels: Array, bat
 
 
 def margins(variant: Variant, params: Params, images: Array, batch: int) -> Array:
-    """Largest minus second largest output: [N] float16, NaN where an output is not finite. See `evaluate`."""
+    """Largest minus second largest output: [N] float16, NaN where one of them is not finite. See `evaluate`."""
 
     def margin(image: Array) -> Array:
         answer = outputs(variant, params, image)
         first, second = jax.lax.top_k(answer, 2)[0]
-        return jnp.where(jnp.isfinite(answer).all(), first - second, jnp.nan).astype(jnp.float16)
+        margin = first - second
+        return jnp.where(jnp.isfinite(margin), margin, jnp.nan).astype(jnp.float16)
 
     result: Array = jax.lax.map(margin, images, batch_size=batch)
     return result

@@ -70,6 +70,18 @@ class Engine(Protocol):
           NumPy arrays: loss [R], misses [R], predictions [R, N].
         """
 
+    def margins(self, variant: Variant, params: "Params", images: "np.ndarray") -> "np.ndarray":
+        """Largest minus second largest output of each image.
+
+        Args:
+          variant: as in `train_epoch`.
+          params: leaves [R, …].
+          images: [N, 16, 16] float32.
+
+        Returns:
+          [R, N] float16; NaN where one of them is not finite, infinite beyond 65,504.
+        """
+
 
 @dataclass(frozen=True)
 class EngineInfo:

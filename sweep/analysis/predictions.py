@@ -83,13 +83,22 @@ def reduce_predictions(
     return total
 
 
-def _reduce(cell: CellId, truth: np.ndarray, rows: pd.DataFrame) -> Predictions:
+def predicted_labels(cell: CellId, truth: np.ndarray, rows: pd.DataFrame) -> np.ndarray:
+    """Labels predicted by the runs of the rows, none of them null: [n, m] uint8.
+
+    Raises:
+      ValueError: the number of labels differs from the number of digits.
+    """
     lengths = rows["predictions"].map(len)
     if (lengths != len(truth)).any():
         raise ValueError(
             f"{cell.variant}: predictions of {int(lengths.iloc[0])} test digits, but {cell.dataset} has {len(truth)}"
         )
-    predicted = np.frombuffer(b"".join(rows["predictions"]), np.uint8).reshape(len(rows), -1)
+    return np.frombuffer(b"".join(rows["predictions"]), np.uint8).reshape(len(rows), len(truth))
+
+
+def _reduce(cell: CellId, truth: np.ndarray, rows: pd.DataFrame) -> Predictions:
+    predicted = predicted_labels(cell, truth, rows)
     wrong = predicted != truth
     pairs = truth.astype(np.int64) * CLASSES + predicted
     runs = np.arange(len(rows))[:, None] * CLASSES**2

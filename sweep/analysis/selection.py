@@ -17,6 +17,7 @@ from model.names import nearest
 from sweep.analysis.history import History, Quantity, history
 from sweep.analysis.planned import Planned, Requested
 from sweep.analysis.predictions import Predictions, reduce_predictions
+from sweep.analysis.rejection import Rejection, reduce_rejection
 from sweep.analysis.runs import CellId, Runs, group_runs
 from sweep.errors import StoreError
 from sweep.spec.seeds import SeedRanges
@@ -151,6 +152,20 @@ class Selection:
         trained = [p for p in found if p is not None]
         _require(trained, "diverged runs, which have no predicted labels")
         return trained
+
+    @cached_property
+    def rejections(self) -> list[Rejection]:
+        """Rejection rates of every cell, in the order of `runs`.
+
+        Raises:
+          data.DataUnavailable: the true labels are neither in the root nor available here.
+        """
+        found = []
+        for cell, files in self._cells():
+            batches = self.store.batches("labels", ["seed", "predictions", "margins"], files)
+            n_train, truth = files[0].metadata.dataset["n_train"], self.truth(cell.dataset_digest)
+            found.append(reduce_rejection(cell, n_train, truth, map(self._seeds, batches)))
+        return found
 
     def cached(self, compute: Callable[["Selection"], T]) -> T:
         """The result of a function of this selection, computed once."""

@@ -38,6 +38,7 @@ _COLUMNS: dict[Kind, list[tuple[int, pa.Field]]] = {
         (1, pa.field("dataset", pa.string(), False)),
         (1, pa.field("seed", pa.int64(), False)),
         (1, pa.field("predictions", pa.binary())),  # label of each test digit, uint8; null if diverged
+        (2, pa.field("margins", pa.list_(pa.float16()))),  # of each test digit: see `Engine.margins`
     ],
 }
 SCHEMA_VERSION = max(since for columns in _COLUMNS.values() for since, _ in columns)

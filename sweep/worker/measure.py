@@ -67,13 +67,19 @@ def epochs_table(
 
 
 def labels_table(
-    variant: Variant, dataset: str, seeds: range, predictions: np.ndarray, finite: np.ndarray
+    variant: Variant,
+    dataset: str,
+    seeds: range,
+    predictions: np.ndarray,
+    finite: np.ndarray,
+    margins: np.ndarray | None = None,
 ) -> pa.Table:
     """Columns of `schema.LABELS`, one row per seed.
 
     Args:
       predictions: [R, n_test] int8, predicted digits after the last epoch.
-      finite: [R] bool; a diverged replica has no predictions.
+      finite: [R] bool; a diverged replica has neither predictions nor margins.
+      margins: [R, n_test] float16, as from `model.engines.Engine.margins`; None: not measured.
     """
     count = len(seeds)
     table = pa.table(
@@ -85,4 +91,7 @@ def labels_table(
             "predictions": [p.tobytes() if ok else None for p, ok in zip(predictions, finite, strict=True)],
         }
     )
+    if margins is not None:
+        rows = [m if ok else None for m, ok in zip(margins, finite, strict=True)]
+        table = table.append_column(LABELS.field("margins"), pa.array(rows, pa.list_(pa.float16())))
     return conform(table, LABELS)

@@ -79,11 +79,14 @@ def run_shard(
         yield Progress(epoch, errors.tolist(), content, time.monotonic() - epoch_start)
     if test is None:  # resumed after the last epoch
         _, test = _measure(runner, shard, states, dataset, None)
+    margins = runner.margins(variant, states.params, dataset.test.images)
     n_train, n_test = len(dataset.train), len(dataset.test)
     name = shard.cell.dataset
     yield Finished(
         epochs=epochs_table(variant, name, shard.seeds, rows, rates, n_train, n_test),
-        labels=labels_table(variant, name, shard.seeds, np.asarray(test.predictions), rows[-1].finite),
+        labels=labels_table(
+            variant, name, shard.seeds, np.asarray(test.predictions), rows[-1].finite, margins
+        ),
         metadata=_metadata(shard, dataset, engine, started, time.monotonic() - start),
     )
 

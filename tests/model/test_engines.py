@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from model.engines import ENGINES, EngineInfo, choose, lanes, load_engine, preferred_width, vmap
 from model.engines.lanes import library
+from model.network import outputs
 from model.streams import draw_dropout_mask, draw_shift, epoch_key
 from model.training import ReplicaState, learning_rates
 from model.variants import RECIPES, VARIANTS, Variant, variant
@@ -382,6 +383,24 @@ def test_bad_numbers_are_scored_as_in_vmap(bad: float, name: str, kernel: str, d
     ours, theirs = (e.evaluate(v, before.params, images, labels) for e in (lanes, vmap))
     np.testing.assert_array_equal(ours.predictions, theirs.predictions)
     np.testing.assert_array_equal(np.isfinite(ours.loss), np.isfinite(theirs.loss))
+
+
+@pytest.mark.parametrize("engine", ENGINE_NAMES)
+def test_margins_agree_with_the_two_largest_outputs(engine: str, digits: Any) -> None:
+    e, v, images = load_engine(engine), variant("softmax"), digits[0][:20].copy()
+    params = fresh(v, [0, 1, 2]).params
+    params["bias4"][1, 4] = 1e6
+    params["bias4"][2, 4] = np.inf
+    images[3] = np.nan
+    margins = e.margins(v, params, images)
+    assert (margins.shape, margins.dtype) == ((3, 20), np.float16)
+    largest = np.sort(jax.vmap(lambda p: outputs(v, p, images))(params), axis=-1)
+    expected = largest[..., -1] - largest[..., -2]
+    fine = np.arange(20) != 3
+    np.testing.assert_allclose(margins[0, fine], expected[0, fine], rtol=1e-3, atol=1e-6)
+    assert np.isposinf(margins[1, fine]).all()
+    assert np.isnan(margins[2]).all()
+    assert np.isnan(margins[:, 3]).all()
 
 
 @pytest.mark.parametrize("engine", ENGINE_NAMES)

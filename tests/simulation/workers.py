@@ -47,10 +47,11 @@ def train(shard: Shard, resume_from: bytes | None, saves: Callable[[], bool]) ->
             content = checkpoint.dump(Checkpoint(epoch, {"state": state}, rows), shard.name)  # type: ignore[arg-type]
         yield Progress(epoch, [], content)
     predictions = np.repeat((state % np.uint64(10)).astype(np.int8)[:, None], DIGITS, axis=1)
+    margins = predictions.astype(np.float16) / 8
     rates = [variant.learning_rate] * variant.epochs
     yield Finished(
         epochs_table(variant, shard.cell.dataset, shard.seeds, rows, rates, DIGITS, DIGITS),
-        labels_table(variant, shard.cell.dataset, shard.seeds, predictions, rows[-1].finite),
+        labels_table(variant, shard.cell.dataset, shard.seeds, predictions, rows[-1].finite, margins),
         FileMetadata(
             variant=variant.to_stored(),
             variant_digest=variant.digest,

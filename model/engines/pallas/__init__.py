@@ -22,12 +22,13 @@ from model.engines.pallas.image import LANES
 from model.engines.pallas.kernels import CHUNK
 from model.engines.pallas.program import Program
 from model.engines.pallas.tiles import PIXELS, SMALL_TILE, TILE, Tile
+from model.engines.vmap import margins
 from model.network import Params
 from model.streams import Stream, epoch_key, stream_seed
 from model.training import Evaluation, ReplicaState
 from model.variants import Variant
 
-__all__ = ["evaluate", "init", "train_epoch", "unsupported"]
+__all__ = ["evaluate", "init", "margins", "train_epoch", "unsupported"]
 
 
 def unsupported(variant: Variant | None = None) -> str | None:

@@ -45,5 +45,8 @@ TABLES: dict[str, Entry] = {
         f"{_HERE}.digits:TABLE", "error rate of every test digit over seeds, hardest first", "Test digits"
     ),
     "classes": Entry(f"{_HERE}.classes:TABLE", "misses by true label, and confusions", "Test digits"),
+    "rejection": Entry(
+        f"{_HERE}.rejection:TABLE", "test digits to reject for 1 % error on the rest", "Test digits"
+    ),
     "fixes": Entry(f"{_HERE}.fixes:TABLE", "test digits that each change fixes or breaks", "Test digits"),
 }

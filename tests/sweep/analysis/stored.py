@@ -27,6 +27,7 @@ def stored(
     engine: str = "vmap",
     diverged: Mapping[str, set[int]] | None = None,
     width: int = 16,
+    margins: bool = True,
 ) -> Store:
     """A store with one run per row of `wrong`.
 
@@ -38,6 +39,7 @@ def stored(
       engine: recorded in the files.
       diverged: seeds of each variant that diverge in the last epoch.
       width: seeds in a file.
+      margins: whether they are stored: 0.5 where wrong, else 1.
     """
     options = DatasetOptions(**DIGITS)
     dataset = load(options)
@@ -60,12 +62,18 @@ def stored(
         for start in range(0, len(table), width):
             part = table[start : start + width]
             seeds = range(first_seed + start, first_seed + start + len(part))
-            _append(store, Shard(cell, seeds), part, dataset.test.labels, engine, lost)
+            _append(store, Shard(cell, seeds), part, dataset.test.labels, engine, lost, margins)
     return store
 
 
 def _append(
-    store: Store, shard: Shard, wrong: np.ndarray, truth: np.ndarray, engine: str, lost: set[int]
+    store: Store,
+    shard: Shard,
+    wrong: np.ndarray,
+    truth: np.ndarray,
+    engine: str,
+    lost: set[int],
+    margins: bool,
 ) -> None:
     cell, epochs = shard.cell, shard.cell.variant.epochs
     finite = np.array([seed not in lost for seed in shard.seeds])
@@ -76,6 +84,7 @@ def _append(
         trained = finite if epoch == epochs else np.ones_like(finite)
         rows.append(Measured(loss, misses, loss, misses, trained))
     predicted = np.where(wrong, (truth + 1) % 10, truth).astype(np.int8)
+    sizes = np.where(wrong, 0.5, 1).astype(np.float16) if margins else None
     metadata = FileMetadata(
         variant=cell.variant.to_stored(),
         variant_digest=cell.variant.digest,
@@ -94,6 +103,6 @@ def _append(
     store.append(
         shard,
         epochs_table(cell.variant, cell.dataset, shard.seeds, rows, [0.03] * epochs, 120, 60),
-        labels_table(cell.variant, cell.dataset, shard.seeds, predicted, finite),
+        labels_table(cell.variant, cell.dataset, shard.seeds, predicted, finite, sizes),
         metadata,
     )

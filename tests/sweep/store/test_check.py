@@ -7,6 +7,7 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -17,12 +18,13 @@ from sweep.driver.driver import train
 from sweep.errors import StoreError
 from sweep.store.check import examine
 from sweep.store.records import recorded_sweeps
-from sweep.store.schema import METADATA_KEY, SCHEMA_VERSION
+from sweep.store.schema import LABELS, METADATA_KEY, SCHEMA_VERSION
 from sweep.store.store import MARKER, Store
 from tests.simulation.workers import Workers
 from tests.sweep.small import assert_same_rows, rows
 
 VERSION_1 = Path(__file__).parent / "roots" / "version1"  # written by version 0.1; never rewrite it
+VERSION_2 = Path(__file__).parent / "roots" / "version2"  # the same sweep, with the column "margins"
 
 
 @pytest.fixture
@@ -84,10 +86,32 @@ DAMAGE = {
 
 
 def test_a_root_of_version_1_is_read_and_intact(root):
-    assert SCHEMA_VERSION == 1, "keep a fixture of the new version too"
+    assert SCHEMA_VERSION == 2, "keep a fixture of the new version too"
     assert examine(Store(str(root))) == []
     assert len(rows(root)) == 2 * 4 * 3
     assert doctor(root).output == "4 finished shards, no damage found\n"
+    assert Store(str(root)).labels()["margins"].isna().all()
+
+
+def test_a_root_of_version_2_has_the_rows_of_version_1_and_margins():
+    store = Store(str(VERSION_2))
+    assert examine(store) == []
+    assert_same_rows(rows(VERSION_2), rows(VERSION_1))
+    labels, old = store.labels(), Store(str(VERSION_1)).labels()
+    assert labels["predictions"].equals(old["predictions"])
+    trained = labels[labels["predictions"].notna()]
+    assert len(trained) > 0
+    for predictions, margins in zip(trained["predictions"], trained["margins"], strict=True):
+        np.testing.assert_array_equal(margins, np.frombuffer(predictions, np.uint8).astype(np.float16) / 8)
+    assert labels["margins"].isna().equals(labels["predictions"].isna())
+
+
+def test_labels_of_several_versions_are_read_together_with_the_newest_schema(tmp_path):
+    for name, version in (("old", VERSION_1), ("new", VERSION_2)):
+        shutil.copytree(version / "labels", tmp_path / name)
+    assert pd.read_parquet(tmp_path, schema=LABELS)["margins"].notna().sum() == len(
+        pd.read_parquet(tmp_path / "new").dropna()
+    )
 
 
 @pytest.mark.parametrize("name", DAMAGE)
@@ -128,7 +152,7 @@ def test_a_flipped_bit_of_version_1_is_reported_or_changes_no_row(root, kind):
 def test_files_of_a_newer_version_are_refused_and_never_moved(root):
     path = first(root, "epochs")
     altered(path, other_version)
-    with pytest.raises(StoreError, match="reads up to 1: install a newer"):
+    with pytest.raises(StoreError, match=f"reads up to {SCHEMA_VERSION}: install a newer"):
         Store(str(root)).completed()
     assert doctor(root, "--repair").exit_code == 1
     assert path.exists()

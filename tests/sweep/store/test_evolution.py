@@ -69,8 +69,8 @@ def later(tmp_path_factory) -> Path:
     add_field(source / "sweep" / "spec" / "spec.py", "DatasetSpec", "crop: int | None = None")
     add_field(source / "sweep" / "spec" / "spec.py", "SweepSpec", "tags: Names = ()")
     schema = source / "sweep" / "store" / "schema.py"
-    add_column(schema, "predictions", '(2, pa.field("margins", pa.list_(pa.float16()))),')
-    add_column(schema, "test_misses", '(2, pa.field("test_margin", pa.float32())),')
+    add_column(schema, "margins", '(3, pa.field("outputs", pa.list_(pa.float16()))),')
+    add_column(schema, "test_misses", '(3, pa.field("test_margin", pa.float32())),')
     return source
 
 
@@ -101,7 +101,7 @@ from sweep.store.store import Store
 store = Store(sys.argv[1])
 epochs, labels = store.epochs(), store.labels()
 assert epochs["test_margin"].isna().all() and len(epochs) == 24, epochs
-assert labels["margins"].isna().all() and len(labels) == 8, labels
+assert labels[["margins", "outputs"]].isna().all(axis=None) and len(labels) == 8, labels
 """
     python(later, program, VERSION_1)
 
@@ -134,15 +134,15 @@ from sweep.store.check import examine
 from sweep.store.store import Store
 from tests.simulation.workers import Workers
 
-extra, margins = eval(sys.argv[2]), sys.argv[3] == "margins"
+extra, outputs = eval(sys.argv[2]), sys.argv[3] == "outputs"
 spec = parse({"variants": "base", "seeds": "0:4", "shard_width": 3} | extra)
 datasets = {options.key: {"digest": "d" * 64, "name": "digits"} for _, options in spec.cells()}
 
 def workers(shards, resume_from):
     for shard, message in Workers(random.Random(0), 0.0)(shards, resume_from):
-        if margins and isinstance(message, Finished):
+        if outputs and isinstance(message, Finished):
             column = pa.array([[1.5, -2.0, float(seed)] for seed in shard.seeds], pa.list_(pa.float16()))
-            labels = message.labels.drop_columns("margins").append_column("margins", column)
+            labels = message.labels.drop_columns("outputs").append_column("outputs", column)
             message = Finished(message.epochs, labels, message.metadata)
         yield shard, message
 
@@ -151,8 +151,8 @@ store.open_for_writing()
 train(spec, store, datasets, workers)
 assert examine(store) == [], examine(store)
 labels = store.labels()
-assert not margins or labels["margins"].notna().all()
-assert not margins or [float(m[2]) for m in labels["margins"]] == [0.0, 1.0, 2.0, 3.0], labels["margins"]
+assert not outputs or labels["outputs"].notna().all()
+assert not outputs or [float(m[2]) for m in labels["outputs"]] == [0.0, 1.0, 2.0, 3.0], labels["outputs"]
 """
 
 
@@ -173,7 +173,7 @@ def fields_only(writer, tmp_path_factory):
 
 
 def test_a_new_column_is_written_and_verified(writer, tmp_path):
-    python(writer, WRITE, tmp_path / "results", {"set": {"epochs": 3}}, "margins")
+    python(writer, WRITE, tmp_path / "results", {"set": {"epochs": 3}}, "outputs")
 
 
 def check_reported(root: Path) -> None:

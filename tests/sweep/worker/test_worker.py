@@ -83,6 +83,19 @@ def test_a_diverged_replica_is_a_result(dataset):
     assert (frame["status"] == "diverged").all()
     assert frame[["test_misses", "test_loss", "test_error", "train_misses"]].isna().all(axis=None)
     assert table.labels["predictions"].null_count == 2
+    assert table.labels["margins"].null_count == 2
+
+
+@pytest.mark.parametrize("engine", ["vmap", "auto"])
+def test_margins_are_stored_for_every_test_digit(dataset, engine):
+    shard = shard_of(epochs=1)
+    table = finished(run_shard(shard, dataset, engine)).labels
+    states = vmap.init(shard.cell.variant, np.array(shard.seeds, np.uint32))
+    trained = vmap.train_epoch(shard.cell.variant, states, dataset.train.images, dataset.train.labels, 1)
+    expected = vmap.margins(shard.cell.variant, trained.params, dataset.test.images)
+    margins = np.stack(table["margins"].to_numpy())
+    assert margins.dtype == np.float16
+    np.testing.assert_allclose(margins.astype(float), expected.astype(float), atol=4e-3)
 
 
 def test_shard_width_does_not_change_a_row(tmp_path):
