@@ -1,5 +1,6 @@
 """The commands that monitor a sweep: `status` and `top`. They read only the store."""
 
+import re
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from sweep.text import counted
 if TYPE_CHECKING:
     from sweep.store.status import InProgress, RootStatus
 
-OLDEST_LIST_SECONDS = 120.0  # older lists of shards are ignored; longer than an epoch on a slow machine
+_UNNAMED = re.compile("sweep-[0-9a-f]{8}")  # the default of `SweepSpec.name`, and a digest
 
 
 def status(root: RootOption = "results", address: JobsOption = None, as_json: JsonOption = False) -> None:
@@ -41,13 +42,13 @@ def _print_status(state: "RootStatus") -> None:
         for row in rows:
             running = f"{row.running} (epoch {row.epoch})" if row.running else 0
             cells.append((row.variant, row.dataset, row.wanted, row.done, running, row.missing, row.diverged))
-        print_table(head, cells, wrapped=("variant", "data"), title=name)
+        print_table(head, cells, wrapped=("variant", "data"), title=_title(name))
     if driver := state.driver:
         print(printable(f"running: process {driver['pid']} on {driver['host']} since {driver['since']}"))
     else:
         print("no driver is running")
-    if partial := partly_trained(state.in_progress):
-        print(partial)
+    if state.in_progress.runs:
+        print(progress_text(state.in_progress, running=bool(driver)))
     for failure in state.failed:
         print(printable(f"failed: {failure.title}, see {state.root}/{failure.path}"))
     if state.quarantined:
@@ -55,11 +56,15 @@ def _print_status(state: "RootStatus") -> None:
         print(f"{len(state.quarantined)} damaged files in quarantine, see {state.root}/{folder}")
 
 
-def partly_trained(found: "InProgress") -> str:
-    """One line on the partly trained runs; "" if there are none."""
-    if not found.runs:
-        return ""
-    return f"{counted(found.runs, 'run')} in progress, {found.share:.0%} done; a resume keeps them"
+def _title(name: str) -> str:
+    """The name of a sweep; its digest if the spec has no name."""
+    return f"unnamed sweep, {name.removeprefix('sweep-')}" if _UNNAMED.fullmatch(name) else name
+
+
+def progress_text(found: "InProgress", *, running: bool) -> str:
+    """One line on the runs that a driver trains, or that a resume continues from checkpoints."""
+    what, resume = ("in progress", "") if running else ("partly trained", "; a resume continues them")
+    return f"{counted(found.runs, 'run')} {what}, {found.share:.0%} done{resume}"
 
 
 def top(root: RootOption = "results", address: JobsOption = None, as_json: JsonOption = False) -> None:
@@ -69,14 +74,10 @@ def top(root: RootOption = "results", address: JobsOption = None, as_json: JsonO
 
         ask("top --json" if as_json else "top", address, root)
         return
-    from sweep.driver.eventlog import workers
-    from sweep.store import lease
+    from sweep.store.active import read_active
     from sweep.store.store import existing
 
-    store = existing(root)
-    age, rows = workers(store)
-    if age > OLDEST_LIST_SECONDS or lease.holder(store) is None:
-        rows = []
+    age, rows = read_active(existing(root))
     if as_json:
         print_json({"age_seconds": round(age, 1) if rows else None, "shards": rows})
     elif rows:

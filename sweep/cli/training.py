@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from sweep.cli.monitor import partly_trained
+from sweep.cli.monitor import progress_text
 from sweep.cli.process import FAILED, INTERRUPTED, say
 from sweep.text import counted
 
@@ -55,8 +55,8 @@ def train(specs: "Sequence[SweepSpec]", store: "Store", settings: "Settings", re
                 failed = failed or bool(outcome.failed)
         except KeyboardInterrupt:
             kept = f"finished runs and checkpoints are in {store.root}"
-            if store.exists and (partial := partly_trained(in_progress(store))):
-                kept = f"{partial}; {kept}"
+            if store.exists and (partial := in_progress(store)).runs:
+                kept = f"{progress_text(partial, running=False)}; {kept}"
             say(f"interrupted; {kept}. To continue: {resume_command}")
             raise SystemExit(INTERRUPTED) from None
     _print_summary(specs, store)

@@ -1,7 +1,6 @@
-"""Event log: events as JSON lines, and the list of shards in progress, for other processes.
+"""Event log: events as JSON lines; and the list of shards in progress, see `sweep.store.active`.
 
 <root>/log.jsonl   one line per event, if the root is a local folder; LECUN1989_LOG=DEBUG adds every epoch
-<root>/top.json    shards in progress, rewritten every few seconds: what `sweep top` shows
 """
 
 import json
@@ -17,9 +16,10 @@ from typing import Any
 from sweep.messages import Failed, Finished, Message, Observer, Progress, Repartitioned, Retried, Started
 from sweep.settings import LOG_LEVEL
 from sweep.spec.shard import Shard
+from sweep.store.active import write_active
 from sweep.store.store import Store
 
-LOG, TOP = "log.jsonl", "top.json"
+LOG = "log.jsonl"
 TOP_SECONDS = 5.0
 _LOGGER = logging.getLogger("lecun1989-sweep")
 
@@ -74,16 +74,12 @@ class EventLog(Observer):
             self._in_progress.pop(shard, None)
         if now - self._wrote >= TOP_SECONDS:
             self._wrote = now
-            self._store.folder.write_json(TOP, {"written": time.time(), "workers": self._rows()})
+            hidden = ("from", "start")
+            rows = {
+                s: {k: v for k, v in row.items() if k not in hidden} for s, row in self._in_progress.items()
+            }
+            write_active(self._store, rows)
         self._then.message(shard, message)
-
-    def _rows(self) -> list[dict[str, Any]]:
-        hidden = ("from", "start")
-        return [
-            {"shard": shard.title, "epochs": shard.cell.variant.epochs}
-            | {key: value for key, value in row.items() if key not in hidden}
-            for shard, row in self._in_progress.items()
-        ]
 
 
 class _JsonLines(logging.Formatter):
@@ -114,17 +110,6 @@ def logged(store: Store) -> Iterator[None]:
     finally:
         _LOGGER.removeHandler(handler)
         handler.close()
-
-
-def workers(store: Store) -> tuple[float, list[dict[str, Any]]]:
-    """The list of shards in progress.
-
-    Returns:
-      Seconds since it was written; and for each shard its title, host, chip, device, engine, epoch, epochs and rate
-      (replica-epochs per second).
-    """
-    content = store.folder.read_json(TOP)
-    return time.time() - content.get("written", 0.0), content.get("workers", [])
 
 
 def _log(level: int, event: str, shard: Shard | None = None, **fields: Any) -> None:

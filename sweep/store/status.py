@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from sweep.spec.seeds import SeedRanges
-from sweep.spec.shard import Cell, Shard
+from sweep.spec.shard import Shard
 from sweep.store import lease
+from sweep.store.active import read_active
 from sweep.store.checkpoint import read_epoch
 from sweep.store.reader import of_cell
 from sweep.store.records import cells, recorded_sweeps
@@ -24,8 +25,8 @@ class CellStatus:
     dataset: str
     wanted: int
     done: int
-    running: int  # with a checkpoint and not finished, while a driver holds the root
-    epoch: str  # epochs of their checkpoints, "" if none is running
+    running: int  # of a shard in progress
+    epoch: str  # finished epochs of these shards, such as "3–5"; "" if none is running
     missing: int  # neither done nor running
     diverged: int  # of those done
 
@@ -33,7 +34,9 @@ class CellStatus:
 def sweep_status(store: Store) -> dict[str, list[CellStatus]]:
     """Status of each cell of each recorded sweep, by the sweep's name."""
     completed = store.completed()
-    started = store.checkpoints.seeds() if lease.holder(store) else {}
+    active: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in read_active(store)[1]:
+        active[row["cell"]].append(row)
     last = store.epochs(["variant", "seed", "status"], last_only=True)
     diverged = last[last["status"] == DIVERGED]
     found: dict[str, list[CellStatus]] = {}
@@ -42,8 +45,9 @@ def sweep_status(store: Store) -> dict[str, list[CellStatus]]:
         for cell in cells(spec, datasets):
             wanted = spec.seed_ranges
             missing = wanted - completed.get(cell.key, SeedRanges())
-            running = missing & started.get(cell.folder, SeedRanges())
-            epochs = _checkpoint_epochs(store, cell) if running else []
+            shards = [row for row in active[cell.folder] if missing & SeedRanges([range(*row["seeds"])])]
+            running = missing & SeedRanges(range(*row["seeds"]) for row in shards)
+            epochs = {row["epoch"] for row in shards}
             found[name].append(
                 CellStatus(
                     variant=cell.variant.name,
@@ -51,7 +55,7 @@ def sweep_status(store: Store) -> dict[str, list[CellStatus]]:
                     wanted=len(wanted),
                     done=len(wanted) - len(missing),
                     running=len(running),
-                    epoch="–".join(map(str, dict.fromkeys([epochs[0], epochs[-1]]))) if epochs else "",
+                    epoch="–".join(map(str, sorted({min(epochs), max(epochs)}))) if epochs else "",
                     missing=len(missing) - len(running),
                     diverged=sum(seed in wanted for seed in of_cell(diverged, cell)["seed"]),
                 )
@@ -59,21 +63,9 @@ def sweep_status(store: Store) -> dict[str, list[CellStatus]]:
     return found
 
 
-def _checkpoint_epochs(store: Store, cell: Cell) -> list[int]:
-    """Epochs of a cell's checkpoints, ascending. A damaged checkpoint, or one deleted meanwhile, is ignored."""
-    epochs = []
-    for path in store.checkpoints.paths(cell.folder):
-        try:
-            with store.folder.open(path) as source:
-                epochs.append(read_epoch(source))
-        except OSError:
-            continue
-    return sorted(epoch for epoch in epochs if epoch is not None)
-
-
 @dataclass(frozen=True)
 class InProgress:
-    """Runs that have a checkpoint and are not finished."""
+    """Runs of the shards in progress; without a driver, runs that have a checkpoint and are not finished."""
 
     runs: int = 0
     share: float = 0.0  # fraction of their epochs that is done
@@ -128,7 +120,13 @@ def status(store: Store) -> RootStatus:
 
 
 def in_progress(store: Store) -> InProgress:
-    """Partly trained runs of every recorded sweep. A damaged checkpoint counts as no epochs."""
+    """Runs in progress, or partly trained if no driver runs. A damaged checkpoint counts as no epochs."""
+    if lease.holder(store):
+        rows = read_active(store)[1]
+        runs = [len(range(*row["seeds"])) for row in rows]
+        done = sum(n * row["epoch"] for n, row in zip(runs, rows, strict=True))
+        work = sum(n * row["epochs"] for n, row in zip(runs, rows, strict=True))
+        return InProgress(sum(runs), done / work if work else 0.0)
     completed, checkpoints = store.completed(), store.checkpoints.shards()
     found = {
         Shard(cell, seeds)

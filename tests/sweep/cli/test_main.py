@@ -179,6 +179,7 @@ def test_status_counts_runs(root):
     assert ended.code == 0
     assert re.search(r"base,epochs=1 .* 3 +3 +0 +0 +0$", ended.out, re.MULTILINE)
     assert "no driver" in ended.out
+    assert re.match("unnamed sweep, [0-9a-f]{8}\n", ended.out)
 
 
 def test_status_keeps_whole_names_in_80_columns(tmp_path, monkeypatch):
@@ -204,8 +205,8 @@ def test_an_interrupted_sweep_says_how_far_it_is_and_resumes(tmp_path, monkeypat
         patch.setattr("sweep.driver.progress.Display.message", interrupt)
         ended = sweep(*run, cwd=tmp_path)
     assert ended.code == 130
-    assert "2 runs in progress, 75% done; a resume keeps them" in ended.err
+    assert "2 runs partly trained, 75% done; a resume continues them" in ended.err
     assert "To continue: sweep" in ended.err
-    assert "2 runs in progress, 75% done" in sweep("status", cwd=tmp_path).out
+    assert "2 runs partly trained, 75% done" in sweep("status", cwd=tmp_path).out
     assert sweep(*run, cwd=tmp_path).code == 0
-    assert "in progress" not in sweep("status", cwd=tmp_path).out
+    assert "partly trained" not in sweep("status", cwd=tmp_path).out

@@ -1,4 +1,4 @@
-"""Runs in progress: counted from checkpoints, shown by `sweep status`, preserved by a resume."""
+"""Partly trained runs: counted from checkpoints, shown by `sweep status`, continued by a resume."""
 
 import random
 
@@ -41,7 +41,10 @@ def test_partly_trained_runs_are_counted_with_their_share_of_the_work(tmp_path):
     with pytest.raises(Stop):
         train(SPEC, store, datasets, interrupted_at(3))
     assert in_progress(store) == InProgress(6, 0.3)
-    assert "6 runs in progress, 30% done; a resume keeps them" in sweep("status", "--root", store.root).out
+    assert (
+        "6 runs partly trained, 30% done; a resume continues them"
+        in sweep("status", "--root", store.root).out
+    )
     path = next((tmp_path / "r" / "checkpoints").rglob("seeds-0-3-*.npz"))
     path.write_bytes(path.read_bytes()[:100])
     assert in_progress(store) == InProgress(6, pytest.approx(0.1))
