@@ -10,7 +10,7 @@ from data.originals import DataUnavailable
 if TYPE_CHECKING:
     from data.dataset import Dataset
 
-__all__ = ["DATASETS", "DataUnavailable", "DatasetOptions", "describe", "load"]
+__all__ = ["DATASETS", "DataUnavailable", "DatasetOptions", "describe", "is_local", "load"]
 
 
 def load(options: DatasetOptions, manual_dir: str | Path | None = None) -> "Dataset":
@@ -30,6 +30,11 @@ def load(options: DatasetOptions, manual_dir: str | Path | None = None) -> "Data
 
 
 def describe(name: str, manual_dir: str | Path | None = None) -> str:
-    """Describe in one line where `load` finds a data set of `DATASETS`."""
+    """Describe in one line where `load` finds a data set of `DATASETS`; begins with "not found" if nowhere."""
     line: str = import_module(DATASETS[name].module).describe(Path(manual_dir) if manual_dir else None)
     return line
+
+
+def is_local(name: str, manual_dir: str | Path | None = None) -> bool:
+    """Whether `load` finds a data set on this machine, without a download."""
+    return not describe(name, manual_dir).startswith("not found")

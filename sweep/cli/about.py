@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from sweep.cli.options import JsonOption, ManualOption, RootOption
+from sweep.cli.options import JsonOption, ManualOption, RootOption, at_least
 from sweep.cli.output import print_json
 from sweep.errors import SpecError
 from sweep.replay.printed import REPLAYABLE
@@ -70,7 +70,7 @@ def _information(root: str) -> dict[str, Any]:
 def replay(
     variant: Annotated[str, typer.Argument(metavar="VARIANT", help=f"One of {', '.join(REPLAYABLE)}")],
     epochs: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Stop after N epochs; default all")
+        int | None, typer.Option(metavar="N", callback=at_least(1), help="Stop after N epochs; default all")
     ] = None,
     manual_dir: ManualOption = None,
 ) -> None:

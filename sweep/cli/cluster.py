@@ -16,7 +16,7 @@ from sweep.cli.options import (
     JobArgument,
     JobsOption,
     JsonOption,
-    ManualOption,
+    ManualOnHeadOption,
     RecipeOption,
     RootOption,
     SeedsOption,
@@ -77,7 +77,7 @@ def submit(
     engine: EngineOption = None,
     shard_width: WidthOption = None,
     checkpoint_seconds: CheckpointOption = 30.0,
-    manual_dir: ManualOption = None,
+    manual_dir: ManualOnHeadOption = None,
     follow: Annotated[bool, typer.Option("--follow", help="Print the job's output until it ends")] = False,
 ) -> None:
     """Train sweeps on a cluster. Submitting the same again resumes it; while it runs, nothing changes.

@@ -1,6 +1,8 @@
 """Options that several commands share, each defined once."""
 
+from collections.abc import Callable
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -32,6 +34,23 @@ def epilog(*examples: str) -> str:
     return "\b\nExamples:\n" + "\n".join(f"  {example}" for example in examples)
 
 
+def at_least(least: float) -> Callable[[float | None], float | None]:
+    """A check of an option's value, in the wording of specs."""
+
+    def check(value: float | None) -> float | None:
+        if value is not None and value < least:
+            raise typer.BadParameter(f"{value:g} is too small: at least {least:g}")
+        return value
+
+    return check
+
+
+def _existing_folder(path: str | None) -> str | None:
+    if path is not None and not Path(path).expanduser().is_dir():
+        raise typer.BadParameter(f"{path!r} is not a folder")
+    return path
+
+
 # --- the spec: options that replace its keys ---
 
 SpecArgument = Annotated[
@@ -39,17 +58,22 @@ SpecArgument = Annotated[
     typer.Argument(metavar="SPEC", help="YAML file or preset (`sweep presets` lists them)"),
 ]
 VariantsOption = Annotated[
-    str | None, typer.Option("--variants", metavar="NAMES", help=f"Comma-separated: {', '.join(VARIANTS)}")
+    str | None,
+    typer.Option("--variants", metavar="NAMES", help=f"Comma-separated; default all: {', '.join(VARIANTS)}"),
 ]
 RecipeOption = Annotated[
-    str | None, typer.Option("--recipe", metavar="NAMES", help=f"Comma-separated: {', '.join(RECIPES)}")
+    str | None,
+    typer.Option("--recipe", metavar="NAMES", help=f"Comma-separated; default flax: {', '.join(RECIPES)}"),
 ]
 SeedsOption = Annotated[
     str | None,
-    typer.Option("--seeds", metavar="RANGES", help="0:64 is seeds 0 to 63; also 7, or 0:16,100:110"),
+    typer.Option(
+        "--seeds", metavar="RANGES", help="0:64 is seeds 0 to 63; also 7, or 0:16,100:110; default 0:16"
+    ),
 ]
 DatasetOption = Annotated[
-    str | None, typer.Option("--dataset", metavar="NAME", help=f"One of {', '.join(DATASETS)}")
+    str | None,
+    typer.Option("--dataset", metavar="NAME", help=f"One of {', '.join(DATASETS)}; default mnist5k"),
 ]
 TrainSizeOption = Annotated[
     str | None,
@@ -77,12 +101,18 @@ SetOption = Annotated[
         f"Names: {', '.join(OVERRIDABLE)}",
     ),
 ]
-EpochsOption = Annotated[int | None, typer.Option("--epochs", metavar="N", help="Short for --set epochs=N")]
+EpochsOption = Annotated[
+    int | None, typer.Option("--epochs", metavar="N", help="Short for --set epochs=N; default the variant's")
+]
 EngineOption = Annotated[
-    str | None, typer.Option("--engine", metavar="NAME", help=f"One of auto, {', '.join(ENGINES)}")
+    str | None,
+    typer.Option(
+        "--engine", metavar="NAME", help=f"One of {', '.join(ENGINES)}; default auto: the fastest available"
+    ),
 ]
 WidthOption = Annotated[
-    int | None, typer.Option("--shard-width", metavar="N", help="Seeds trained together by one worker")
+    int | None,
+    typer.Option("--shard-width", metavar="N", help="Seeds trained together by one worker; default 16"),
 ]
 
 # --- execution ---
@@ -101,20 +131,29 @@ RayOption = Annotated[
 ]
 WorkersOption = Annotated[
     int | None,
-    typer.Option("--workers", metavar="N", min=1, help="Cores to use on this machine; default all"),
+    typer.Option(
+        "--workers", metavar="N", callback=at_least(1), help="Cores to use on this machine; default all"
+    ),
 ]
 DeviceOption = Annotated[Device, typer.Option("--device", help="Train only on devices of this type")]
 CheckpointOption = Annotated[
     float,
     typer.Option(
-        "--checkpoint-seconds", metavar="SECONDS", min=0, help="Minimum time between two checkpoints"
+        "--checkpoint-seconds",
+        metavar="SECONDS",
+        callback=at_least(0),
+        help="Minimum time between two checkpoints",
     ),
 ]
 ManualOption = Annotated[
     str | None,
     typer.Option(
-        "--manual-dir", metavar="FOLDER", help="Original data files, on the machine that runs the driver"
+        "--manual-dir", metavar="FOLDER", callback=_existing_folder, help="Folder of original data files"
     ),
+]
+ManualOnHeadOption = Annotated[
+    str | None,
+    typer.Option("--manual-dir", metavar="FOLDER", help="Folder of original data files, on the head"),
 ]
 
 # --- output ---

@@ -76,6 +76,7 @@ def run(
         set=hyper_parameters(override, epochs),
     )
     store = Store(root)
+    _require_engine(wanted, address)
     if dry_run:
         _print_plan(wanted, store)
         return
@@ -118,6 +119,18 @@ def resume(
     train(specs, store, settings, shlex.join(["sweep", "resume", "--root", root]))
 
 
+def _require_engine(spec: "SweepSpec", address: str | None) -> None:
+    """Raise early if the named engine cannot train a variant here; a cluster's nodes check it themselves."""
+    from model.engines import choose
+    from model.numerics import configure
+
+    if spec.engine == "auto" or address is not None:
+        return
+    configure(platform="cpu")  # this process opens no accelerator
+    for variant in {variant for variant, _ in spec.cells()}:
+        choose(spec.engine, variant, "cpu")
+
+
 def _require_cluster(executor: Executor, address: str | None) -> None:
     """Raise early if no Ray cluster answers at an address of the form HOST:PORT."""
     from sweep.network import require_answer
@@ -128,6 +141,7 @@ def _require_cluster(executor: Executor, address: str | None) -> None:
 
 def _print_plan(spec: "SweepSpec", store: "Store") -> None:
     """Print the cells of a spec and the number of runs that a run would train."""
+    from sweep.spec.explain import identical_note
     from sweep.spec.seeds import SeedRanges
     from sweep.spec.spec import dataset_label
     from sweep.store.records import recorded_sweeps
@@ -143,4 +157,6 @@ def _print_plan(spec: "SweepSpec", store: "Store") -> None:
         print(
             f"{variant.name} on {dataset_label(options)}: seeds {spec.seeds}, {counted(variant.epochs, 'epoch')}"
         )
+    if note := identical_note(spec.identical()):
+        print(note)
     print(f"{left:,} of {counted(total, 'run')} would be trained in {store.root}; nothing was written")

@@ -34,6 +34,7 @@ def train(specs: "Sequence[SweepSpec]", store: "Store", settings: "Settings", re
     from sweep.driver.eventlog import EventLog, logged
     from sweep.driver.progress import Display
     from sweep.driver.session import run
+    from sweep.spec.explain import identical_note
     from sweep.store.status import in_progress
 
     failed = False
@@ -41,6 +42,8 @@ def train(specs: "Sequence[SweepSpec]", store: "Store", settings: "Settings", re
     with _sigterm_as_interrupt(), logged(store):
         try:
             for spec in specs:
+                if note := identical_note(spec.identical()):
+                    say(note)
                 costs = Costs(file.metadata for file in store.files) if store.exists else Costs()
                 display = Display(Console(stderr=True), costs)
                 with display.shown():

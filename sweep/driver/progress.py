@@ -17,6 +17,7 @@ from sweep.spec.shard import Shard
 from sweep.text import counted
 
 PLAIN_SECONDS = 10.0
+LINE_VARIANTS = 2  # named in one line; the others are counted
 
 
 @dataclass
@@ -46,7 +47,7 @@ class Display(Observer):
         self._console, self._costs = console, costs or Costs()
         self._variants: dict[str, _VariantState] = {}
         self._live: Live | None = None
-        self._printed = 0.0
+        self._printed = time.monotonic()
         self._remarks: set[str] = set()
         self._epochs: dict[Shard, int] = {}  # finished epochs of shards in progress
 
@@ -147,8 +148,16 @@ class Display(Observer):
         return max(total / len(self._epochs), longest)
 
     def _line(self) -> str:
-        parts = [f"{name} {s.done}/{s.runs}{_error(s)}" for name, s in self._variants.items() if s.worked]
-        return f"{self.share_done():4.0%}  {_duration(self.seconds_left())} left  {'  '.join(parts)}"
+        states = self._variants.values()
+        active = [f"{name}{_error(s)}" for name, s in self._variants.items() if s.last_epochs]
+        more = [f"{len(active) - LINE_VARIANTS} more"] if len(active) > LINE_VARIANTS else []
+        parts = [
+            f"{self.share_done():4.0%}",
+            _time_left(self.seconds_left()),
+            f"{sum(s.done for s in states)}/{sum(s.runs for s in states)} runs",
+            ", ".join(active[:LINE_VARIANTS] + more),
+        ]
+        return "  ".join(filter(None, parts))
 
     def _table(self) -> Table:
         table = Table("variant", "runs done", "epoch", "mean test error", "work", box=None, pad_edge=False)
@@ -163,7 +172,7 @@ class Display(Observer):
                 f"{s.worked / s.work if s.work else 1:.0%}",
             )
         if self._variants:
-            table.caption = f"{self.share_done():.0%} done, {_duration(self.seconds_left())} left"
+            table.caption = f"{self.share_done():.0%} done, {_time_left(self.seconds_left())}"
             table.caption_justify = "left"
         return table
 
@@ -172,9 +181,12 @@ def _error(state: _VariantState) -> str:
     return f" {fmean(state.errors):.2%}" if state.errors else ""
 
 
-def _duration(seconds: float | None) -> str:
-    if seconds is None:
-        return "?"
+def _time_left(seconds: float | None) -> str:
+    return "estimating the time left" if seconds is None else f"{duration(seconds)} left"
+
+
+def duration(seconds: float) -> str:
+    """Minutes and seconds, or hours, minutes and seconds: "3:20", "1:03:20"."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

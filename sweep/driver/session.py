@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 
-from data import DatasetOptions, load
+from data import DatasetOptions, is_local, load
 from data.dataset import Dataset
 from model.numerics import configure
 from sweep.driver.driver import Outcome, count, missing, train
@@ -44,6 +44,8 @@ def run(spec: SweepSpec, store: Store, settings: Settings, observer: Observer | 
         observer.begin([], count(spec))
         return Outcome()
     with _loading(spec, recorded, settings.manual_dir) as loading:
+        if not all(is_local(options.name, settings.manual_dir) for _, options in spec.cells()):
+            loading.result()  # fail before Ray starts
         if settings.executor == "ray":
             observer.phase(f"connecting to {settings.address}" if settings.address else "starting Ray")
         with executor(settings) as execute:

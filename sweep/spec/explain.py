@@ -1,6 +1,6 @@
 """One line for a value that pydantic rejects: its place, the problem and the expected value."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -9,6 +9,7 @@ from model.names import nearest
 from sweep.spec.yamlfile import kind
 
 _MAX_VALUE = 60
+_MAX_LISTED = 3  # identical combinations
 
 
 def explain(error: ValidationError, keys: Mapping[str, Iterable[str]]) -> str:
@@ -22,9 +23,24 @@ def explain(error: ValidationError, keys: Mapping[str, Iterable[str]]) -> str:
     path = [part for part in first["loc"] if isinstance(part, str)]
     place, value = ".".join(path), first["input"]
     if first["type"] == "extra_forbidden":
+        if path[0] in keys["set"]:
+            return (
+                f"unknown key {path[0]!r}: a hyper-parameter is a key of set, as in 'set: {{{path[0]}: …}}'"
+            )
         return f"unknown key {path[-1]!r}{nearest(path[-1], keys[path[-2] if len(path) > 1 else ''])}"
     reason = _reason(first["type"], value, first.get("ctx", {})) or first["msg"].removeprefix("Value error, ")
     return f"{place}: {reason}" if place else reason
+
+
+def identical_note(pairs: Sequence[tuple[str, str]]) -> str:
+    """One line on the combinations of a spec that are equal to another; "" without any.
+
+    Args:
+      pairs: from `SweepSpec.identical`.
+    """
+    listed = [f"{name} = {first}" if name != first else f"{name} (twice)" for name, first in pairs]
+    more = f" and {len(listed) - _MAX_LISTED} more" if len(listed) > _MAX_LISTED else ""
+    return f"identical, trained once: {', '.join(listed[:_MAX_LISTED])}{more}" if listed else ""
 
 
 def _reason(problem: str, value: Any, limits: Mapping[str, Any]) -> str | None:

@@ -170,14 +170,23 @@ class SweepSpec(BaseModel):
 
     def cells(self) -> Iterator[tuple[Variant, DatasetOptions]]:
         """Every requested variant with its data set; equal ones (by digest) occur once."""
-        seen = set()
+        for cell, options, first in self._combinations():
+            if first is None:
+                yield cell, options
+
+    def identical(self) -> list[tuple[str, str]]:
+        """Names of the combinations that `cells` leaves out, each with the name of the equal cell."""
+        return [(cell.name, first.name) for cell, _, first in self._combinations() if first is not None]
+
+    def _combinations(self) -> Iterator[tuple[Variant, DatasetOptions, Variant | None]]:
+        """Every combination, and the equal one before it (None: it is the first)."""
+        seen: dict[tuple[str, DatasetOptions], Variant] = {}
         for recipe, name in itertools.product(self.recipe, self.variants):
             for values in itertools.product(*self.set.values()):
                 cell = variant(name, recipe, **dict(zip(self.set, values, strict=True)))
                 for options in self.dataset.options(recipe):
-                    if (cell.digest, options) not in seen:
-                        seen.add((cell.digest, options))
-                        yield cell, options
+                    yield cell, options, seen.get((cell.digest, options))
+                    seen.setdefault((cell.digest, options), cell)
 
     @property
     def digest(self) -> str:
@@ -215,7 +224,8 @@ def parse(fields: dict[str, Any], where: str = "") -> SweepSpec:
     try:
         return SweepSpec(**fields)
     except ValidationError as error:
-        keys = {"": SweepSpec.model_fields, "dataset": DatasetSpec.model_fields}
+        names = (*OVERRIDABLE, *model_variants.IDENTITY.stored_names.values())
+        keys = {"": SweepSpec.model_fields, "dataset": DatasetSpec.model_fields, "set": names}
         raise SpecError(f"{prefix}{explain(error, keys)}") from None
     except TypeError:
         raise SpecError(f"{prefix}keys must be text") from None

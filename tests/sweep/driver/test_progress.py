@@ -100,3 +100,26 @@ def test_epochs_of_a_failed_attempt_are_subtracted():
     display.message(halves[0], Progress(10, [0.1, 0.2], seconds=1.0))
     display.message(halves[0], Finished(None, None, None))
     assert display.share_done() == pytest.approx(0.5)
+
+
+def test_the_line_keeps_its_length_with_many_variants(monkeypatch):
+    monkeypatch.setattr("sweep.driver.progress.PLAIN_SECONDS", 0.0)
+    cells = [Cell(variant("base", learning_rate=rate / 1000), "mnist5k", "d" * 64) for rate in range(1, 21)]
+    shards = [Shard(cell, range(16)) for cell in cells]
+    display, text = display_of(shards)
+    for shard in shards:
+        display.message(shard, started())
+    assert text.getvalue().splitlines()[-1] == "  0%  estimating the time left  0/320 runs"
+    for shard in shards:
+        display.message(shard, Progress(1, [0.25], seconds=1.0))
+    line = text.getvalue().splitlines()[-1]
+    assert line.endswith(
+        "0/320 runs  base,learning_rate=0.001 25.00%, base,learning_rate=0.002 25.00%, 18 more"
+    )
+
+
+def test_no_line_is_printed_before_the_first_interval():
+    shard = Shard(BASE, range(4))
+    display, text = display_of([shard])
+    display.message(shard, started())
+    assert "%" not in text.getvalue()
