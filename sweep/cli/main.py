@@ -5,6 +5,8 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+from sweep.analysis.plots.registry import PLOTS
+from sweep.analysis.tables.registry import TABLES
 from sweep.cli import about, cluster, doctor, monitor, results, running
 from sweep.cli.options import epilog
 from sweep.cli.process import run_process
@@ -74,8 +76,12 @@ EXAMPLES: dict[Any, tuple[str, ...]] = {
     cluster.stop: ("sweep stop quickstart-8160d298",),
     cluster.fetch: ("sweep fetch cluster.yaml --to results",),
 }
+NAMES: dict[Any, dict[str, str]] = {
+    results.table: {name: entry.about for name, entry in TABLES.items()},
+    results.plot: {name: entry.about for name, entry in PLOTS.items()},
+}
 for _command, _examples in EXAMPLES.items():
-    app.command(epilog=epilog(*_examples))(_command)
+    app.command(epilog=epilog(*_examples, names=NAMES.get(_command)))(_command)
 app.add_typer(cluster.app, name="cluster")
 
 

@@ -1,6 +1,6 @@
 """Options that several commands share, each defined once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -29,9 +29,17 @@ class Device(StrEnum):
     tpu = "tpu"
 
 
-def epilog(*examples: str) -> str:
-    """Examples below the help of a command, one per line."""
-    return "\b\nExamples:\n" + "\n".join(f"  {example}" for example in examples)
+def epilog(*examples: str, names: Mapping[str, str] | None = None) -> str:
+    """Text below the help of a command: the names that its argument accepts, and examples, one per line.
+
+    names: one line about each.
+    """
+    known = [f"  {name:14s}{about}" for name, about in (names or {}).items()]
+    return "\n\n".join(
+        "\b\n" + "\n".join(lines)
+        for lines in (["Names:", *known], ["Examples:", *(f"  {example}" for example in examples)])
+        if len(lines) > 1
+    )
 
 
 def at_least(least: float) -> Callable[[float | None], float | None]:

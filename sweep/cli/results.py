@@ -15,8 +15,6 @@ from sweep.analysis.names import (
     Format,
     SplitName,
 )
-from sweep.analysis.plots.registry import PLOTS
-from sweep.analysis.tables.registry import TABLES
 from sweep.cli.options import JsonOption, ManualOption, RootOption
 from sweep.cli.output import OutputFile, print_json
 from sweep.cli.process import say
@@ -54,7 +52,7 @@ NumbersOption = Annotated[
 
 
 def table(
-    name: Annotated[str, typer.Argument(metavar="TABLE", help=", ".join(TABLES))] = "summary",
+    name: Annotated[str, typer.Argument(metavar="TABLE", help="One of the names below")] = "summary",
     root: RootOption = "results",
     format: Annotated[
         Format | None,
@@ -133,7 +131,7 @@ def table(
 
 
 def plot(
-    name: Annotated[str, typer.Argument(metavar="PLOT", help=", ".join(PLOTS))],
+    name: Annotated[str, typer.Argument(metavar="PLOT", help="One of the names below")],
     root: RootOption = "results",
     out: Annotated[
         Path | None,

@@ -76,7 +76,7 @@ def run(
         set=hyper_parameters(override, epochs),
     )
     store = Store(root)
-    _require_engine(wanted, address)
+    _require_engine(wanted, executor, address)
     if dry_run:
         _print_plan(wanted, store)
         return
@@ -119,14 +119,19 @@ def resume(
     train(specs, store, settings, shlex.join(["sweep", "resume", "--root", root]))
 
 
-def _require_engine(spec: "SweepSpec", address: str | None) -> None:
-    """Raise early if the named engine cannot train a variant here; a cluster's nodes check it themselves."""
-    from model.engines import choose
+def _require_engine(spec: "SweepSpec", executor: Executor, address: str | None) -> None:
+    """Raise early if the named engine cannot train a variant on this machine's CPU.
+
+    The workers check engines of accelerators and of a cluster, because this process opens no accelerator.
+    """
+    from model.engines import ENGINES, choose
     from model.numerics import configure
 
     if spec.engine == "auto" or address is not None:
         return
-    configure(platform="cpu")  # this process opens no accelerator
+    if executor is not Executor.inline and "cpu" not in ENGINES[spec.engine].platforms:
+        return
+    configure(platform="cpu")
     for variant in {variant for variant, _ in spec.cells()}:
         choose(spec.engine, variant, "cpu")
 

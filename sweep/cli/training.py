@@ -63,6 +63,7 @@ def train(specs: "Sequence[SweepSpec]", store: "Store", settings: "Settings", re
             say(f"interrupted; {kept}. To continue: {resume_command}")
             raise SystemExit(INTERRUPTED) from None
     _print_summary(specs, store)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # everything is done: Ctrl-C does not change the exit code
     raise SystemExit(FAILED if failed else 0)
 
 

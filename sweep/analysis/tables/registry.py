@@ -32,7 +32,7 @@ TABLES: dict[str, Entry] = {
     ),
     "luck": Entry(
         f"{_HERE}.luck:TABLE",
-        "gain of the best of k seeds, and the part that remains on other digits",
+        "gain of the best of k seeds, on these and on other digits",
         "Sources of variance",
     ),
     "tooling": Entry(f"{_HERE}.tooling:TABLE", "the same seeds with two engines, devices or versions"),

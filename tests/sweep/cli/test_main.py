@@ -4,6 +4,8 @@ import re
 
 import pytest
 
+from sweep.analysis.plots.registry import PLOTS
+from sweep.analysis.tables.registry import TABLES
 from tests.sweep.cli.command import listing, sweep
 from tests.sweep.small import run_inline, small_spec
 
@@ -60,6 +62,32 @@ def test_missing_digits_without_a_network_are_explained(tmp_path, monkeypatch):
     assert ended.code == 2
     assert "zip.train.gz" in ended.err
     assert not (tmp_path / "r").exists()
+
+
+def test_missing_digits_are_reported_before_ray_starts(tmp_path, monkeypatch):
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("LECUN1989_MANUAL_DIR", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # no network
+    ended = sweep("run", "--dataset", "usps", "--root", tmp_path / "r")
+    assert ended.code == 2
+    assert len(ended.err.splitlines()) == 1
+    assert "zip.train.gz" in ended.err
+
+
+def test_the_help_describes_every_table_and_plot():
+    for command, known in (("table", TABLES), ("plot", PLOTS)):
+        text = sweep(command, "--help").out
+        for name, entry in known.items():
+            assert re.search(rf"^ +{name} +{re.escape(entry.about)}$", text, re.MULTILINE)
+
+
+def test_identical_combinations_are_named_once(tmp_path):
+    options = ("--recipe", "flax,karpathy", "--variants", "base", "--set", "init=flax,karpathy")
+    ended = sweep("run", *options, "--dataset", "usps", "--dry-run", "--root", tmp_path / "r")
+    assert "32 of 32 runs would be trained" in ended.out
+    note = "identical, trained once: base@karpathy,init=flax = base, base@karpathy = base,init=karpathy\n"
+    assert ended.out.count(note) == 1
 
 
 def test_a_dry_run_writes_nothing(tmp_path):

@@ -14,6 +14,7 @@ FILES = {
     "broken.yaml": "variants: [base\nseeds: 3",
     "key.yaml": "variant: base",
     "list.yaml": "- base",
+    "epochs.yaml": "variants: base\nepochs: 3",
     "empty.yaml": "# nothing\n",
     "twice.yaml": "seeds: 0:4\nvariants: base\nseeds: 0:8",
     "dataset.yaml": "dataset: 5",
@@ -78,8 +79,25 @@ RUN = {
     "two specs": ("run quickstart usps", "unexpected extra argument"),
     "unknown executor": ("run --executor slurm", "'ray', 'inline'"),
     "unknown device": ("run --device npu", "'auto', 'cpu', 'gpu', 'tpu'"),
-    "no workers": ("run --workers 0", "'--workers'"),
-    "negative checkpoint time": ("run --checkpoint-seconds -1", "'--checkpoint-seconds'"),
+    "no workers": ("run --workers 0", "'--workers': 0 is too small: at least 1"),
+    "negative checkpoint time": (
+        "run --checkpoint-seconds -1",
+        "'--checkpoint-seconds': -1 is too small: at least 0",
+    ),
+    "a hyper-parameter beside set": (
+        "run epochs.yaml",
+        "epochs.yaml: unknown key 'epochs': a hyper-parameter is a key of set, as in 'set: {epochs: …}'",
+    ),
+    "a missing folder of originals": ("run --manual-dir nowhere", "'nowhere' is not a folder"),
+    "a missing folder of originals in a dry run": (
+        "run --dry-run --manual-dir nowhere",
+        "'--manual-dir': 'nowhere' is not a folder",
+    ),
+    "a file for a folder of originals": ("run --manual-dir list.yaml", "'list.yaml' is not a folder"),
+    "an engine that this machine lacks": (
+        "run --dry-run --engine pallas --executor inline --variants base",
+        "engine 'pallas' cannot train base here",
+    ),
     "an empty root": ("run --root=", "root '' is not usable: it is empty"),
     "a root without a bucket": ("run --root s3://", "names no bucket"),
     "a root of an unknown kind": ("run --root ftp://host/x", "root 'ftp://host/x' is not usable"),
@@ -99,7 +117,7 @@ RUN = {
     "report of nothing": ("report --root nothing", "nothing: there are no results here"),
     "doctor of nothing": ("doctor --root nothing", "nothing: there are no results here"),
     "a replay never printed": ("replay adamw", "the notebooks printed no run of 'adamw': choose from"),
-    "a replay of no epochs": ("replay base --epochs 0", "'--epochs'"),
+    "a replay of no epochs": ("replay base --epochs 0", "'--epochs': 0 is too small: at least 1"),
     "a missing cluster file": ("cluster validate nowhere.yaml", "nowhere.yaml: cannot be read: No such file"),
     "a list for a cluster file": ("cluster validate list.yaml", "list.yaml: expected a cluster file"),
     "fetch from a bucket": (
@@ -140,6 +158,10 @@ RESULTS = {
     "compare with an unknown variant": (
         "compare --misses 3 --variant bas,epochs=1",
         "did you mean 'base,epochs=1'?",
+    ),
+    "compare with a name that has a comma": (
+        "compare --misses 3 --variant lenet",
+        "choose from 'base,epochs=1', 'dropout,epochs=1'",
     ),
     "more misses than digits": ("compare --misses 61 --variant base,epochs=1", "from 0 to 60"),
     "compare without misses": ("compare --variant base", "Missing option '--misses'"),
