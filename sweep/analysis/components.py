@@ -54,8 +54,9 @@ class Decomposition:
       n: number of runs.
       mean: of the runs.
       components: variance of each term; the terms of a balanced design are all combinations of factors.
-      alone: variance over one factor at fixed levels of all others, averaged over these levels, by factor.
-      together: variance when all factors vary.
+      total_effects: sum of the components that contain a factor, by factor: the variance over this factor at fixed
+        levels of all others, averaged over these levels (Homma and Saltelli 1996).
+      total: sum of all components: the variance when all factors vary.
       method: "anova" for a balanced design, "reml" for one with missing runs.
     """
 
@@ -63,8 +64,8 @@ class Decomposition:
     n: int
     mean: float
     components: Mapping[Term, Estimate]
-    alone: Mapping[str, Estimate]
-    together: Estimate
+    total_effects: Mapping[str, Estimate]
+    total: Estimate
     method: str
 
     def share(self, term: Term) -> float:
@@ -124,8 +125,8 @@ def balanced(y: np.ndarray, factors: Sequence[str]) -> Decomposition:
         n=y.size,
         mean=float(y.mean()),
         components={term: estimate([term]) for term in squares},
-        alone={factor: estimate([term for term in squares if factor in term]) for factor in factors},
-        together=estimate(list(squares)),
+        total_effects={factor: estimate([term for term in squares if factor in term]) for factor in factors},
+        total=estimate(list(squares)),
         method="anova",
     )
 
@@ -217,8 +218,8 @@ def _reml(runs: pd.DataFrame, factors: Sequence[str], value: str, levels: Mappin
         n=len(runs),
         mean=fit.mean,
         components={term: estimate([term]) for term in terms},
-        alone={factor: estimate([term for term in terms if factor in term]) for factor in factors},
-        together=estimate(terms),
+        total_effects={factor: estimate([term for term in terms if factor in term]) for factor in factors},
+        total=estimate(terms),
         method="reml",
     )
 

@@ -28,6 +28,11 @@ PLOTS: dict[str, Entry] = {
     "variance": Entry(
         f"{_HERE}.predictions:variance", "variance of the misses by source", "Sources of variance"
     ),
+    "sources": Entry(
+        f"{_HERE}.sources:sources",
+        "variance components: initial weights, order, subset of digits",
+        "Sources of variance",
+    ),
     "luck": Entry(f"{_HERE}.sources:luck", "gain of the best of k seeds", "Sources of variance"),
     "early": Entry(f"{_HERE}.sources:early", "correlation of early with final misses", "Training"),
     "scaling": Entry(

@@ -1,4 +1,4 @@
-"""Plots of sources of variance and of scaling: luck, early, classes, scaling."""
+"""Plots of sources of variance and of scaling: sources, luck, early, classes, scaling."""
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -7,7 +7,17 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator
 from sweep.analysis.history import MISSES
 from sweep.analysis.names import SplitName
 from sweep.analysis.plots.common import about, about_labels, names, trained_runs
-from sweep.analysis.plots.style import GREY, SMALL, add_caption, looks, new_figure, panels, plain_log, styled
+from sweep.analysis.plots.style import (
+    GREY,
+    SMALL,
+    add_caption,
+    label_rows,
+    looks,
+    new_figure,
+    panels,
+    plain_log,
+    styled,
+)
 from sweep.analysis.published import numbers_for, published_numbers
 from sweep.analysis.runs import rows_of
 from sweep.analysis.selection import Selection
@@ -15,6 +25,32 @@ from sweep.analysis.tables.classes import classes as classes_table
 from sweep.analysis.tables.early import early as early_table
 from sweep.analysis.tables.luck import luck as luck_table
 from sweep.analysis.tables.scaling import fit_power_law, size_groups
+from sweep.analysis.tables.sources import ALL
+from sweep.analysis.tables.sources import sources as sources_table
+
+
+@styled
+def sources(data: Selection, *, split: SplitName = "test") -> Figure:
+    """Variance component of every source and interaction, with its interval."""
+    table = sources_table(data.runs(), split=split)
+    table = table[table["source"] != ALL]
+    groups = [rows for _, rows in table.groupby(["variant", "dataset", "n_train", "n"], sort=False)]
+    fig = new_figure(sum(0.28 * len(rows) + 0.6 for rows in groups) + 0.8)
+    axes = fig.subplots(len(groups), squeeze=False, height_ratios=[len(rows) + 1 for rows in groups])[:, 0]
+    for ax, rows in zip(axes, groups, strict=True):
+        at, found = -np.arange(len(rows), dtype=float), rows["variance"].to_numpy()
+        ax.barh(at, found, 0.6, color="#56B4E9")
+        reach = np.stack([found - rows["var_lo"], rows["var_hi"] - found])
+        ax.errorbar(found, at, xerr=np.maximum(reach, 0), fmt="none", ecolor="black", capsize=2, lw=1)
+        ax.axvline(0, color="black", lw=0.8)
+        ax.set_xlim(right=1.25 * max(rows["var_hi"].quantile(0.75), found.max()))
+        label_rows(ax, [f"{row.source} ({row.levels})" for row in rows.itertuples()])
+        first = rows.iloc[0]
+        ax.set_title(f"{first['variant']} on {first['dataset']}, n = {first['n']:,}")
+    axes[-1].set_xlabel(f"variance of the {split} misses")
+    note = "Variance components and 95 % intervals, cut off at the right where they are wide; in brackets: levels."
+    sizes = " or ".join(f"{size:,}" for size in dict.fromkeys(table["n_test"]))
+    return add_caption(fig, note, f"{', '.join(dict.fromkeys(table['dataset']))}, {sizes} test digits.")
 
 
 @styled

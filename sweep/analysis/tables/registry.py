@@ -27,6 +27,11 @@ TABLES: dict[str, Entry] = {
         "variance of the misses by source: seeds, runs, test digits",
         "Sources of variance",
     ),
+    "sources": Entry(
+        f"{_HERE}.sources:TABLE",
+        "variance of the misses by source: initial weights, order, subset of digits",
+        "Sources of variance",
+    ),
     "churn": Entry(
         f"{_HERE}.churn:TABLE", "test digits that change their label between runs", "Sources of variance"
     ),

@@ -54,8 +54,9 @@ def scaling(
       numbers: published numbers; None for the known ones.
 
     Returns:
-      n_train, n, mean, ci_lo, ci_hi, sd (misses), err_pct, exponent, exponent_lo, exponent_hi and fit_pct (the
-      power law of `fit_power_law` over the variant's sizes), published (numbers that fit the row, as text).
+      digits (the data set without its size), n_train, n, mean, ci_lo, ci_hi, sd (misses), err_pct, exponent,
+      exponent_lo, exponent_hi and fit_pct (the power law of `fit_power_law` over the variant's sizes), published
+      (numbers that fit the row, as text).
 
     Raises:
       ValueError: no variant was trained on two numbers of training digits.
@@ -77,12 +78,11 @@ def scaling(
 
 
 def size_groups(runs: Sequence[Runs], split: SplitName) -> list[list[Runs]]:
-    """Runs of one variant and test set size, by ascending number of training digits; at least two of them."""
+    """Runs of one variant that differ only in the number of training digits, which ascends; at least two of them."""
     groups: dict[tuple[str, str, int], list[Runs]] = {}
     for r in runs:
         if r.n and r.misses(split).mean() > 0:
-            name = r.cell.dataset.partition(",")[0]
-            groups.setdefault((r.cell.variant, name, r.sizes["test"]), []).append(r)
+            groups.setdefault((r.cell.variant, _digits(r), r.sizes["test"]), []).append(r)
     ordered = [sorted(group, key=lambda r: r.sizes["train"]) for group in groups.values()]
     return [group for group in ordered if len({r.sizes["train"] for r in group}) > 1]
 
@@ -118,12 +118,18 @@ def _relative_error(runs: Runs, split: SplitName) -> float:
     return float(spread if spread > 0 else poisson)
 
 
+def _digits(runs: Runs) -> str:
+    """Name of the data set without the number of training digits."""
+    return ",".join(part for part in runs.cell.dataset.split(",") if not part.startswith("n_train="))
+
+
 def _row(runs: Runs, split: SplitName, law: PowerLaw, numbers: Iterable[PublishedNumber]) -> dict[str, Any]:
     x = runs.misses(split)
     lo, hi = st.mean_interval(x)
     fitting = numbers_for(runs, split, numbers)
     return {
         **runs.cell.columns,
+        "digits": _digits(runs),
         "split": split,
         "n_train": runs.sizes["train"],
         "n": runs.n,
@@ -144,6 +150,7 @@ TABLE = Table(
     make,
     (
         VARIANT,
+        Column("data set", "{digits}", "if_mixed"),
         Column("training digits", "{n_train}"),
         Column("n", "{n}"),
         Column("mean", "{mean:.1f}"),

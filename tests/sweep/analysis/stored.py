@@ -28,6 +28,7 @@ def stored(
     diverged: Mapping[str, set[int]] | None = None,
     width: int = 16,
     margins: bool = True,
+    digits: Mapping[str, str | int] | None = None,
 ) -> Store:
     """A store with one run per row of `wrong`.
 
@@ -40,8 +41,10 @@ def stored(
       diverged: seeds of each variant that diverge in the last epoch.
       width: seeds in a file.
       margins: whether they are stored: 0.5 where wrong, else 1.
+      digits: changes of `DIGITS`.
     """
-    options = DatasetOptions(**DIGITS)
+    chosen = DIGITS | dict(digits or {})
+    options = DatasetOptions(**chosen)
     dataset = load(options)
     names = ",".join(wrong)
     spec = parse(
@@ -49,7 +52,7 @@ def stored(
             "variants": names,
             "seeds": f"{first_seed}:{first_seed + max(map(len, wrong.values()))}",
             "set": {"epochs": epochs},
-            "dataset": DIGITS,
+            "dataset": chosen,
         }
     )
     store = Store(str(root))
@@ -88,7 +91,7 @@ def _append(
     metadata = FileMetadata(
         variant=cell.variant.to_stored(),
         variant_digest=cell.variant.digest,
-        dataset={"name": cell.dataset, "n_train": 120, "n_test": 60},
+        dataset={"name": cell.dataset, "n_train": cell.n_train, "n_test": 60},
         dataset_digest=cell.dataset_digest,
         first_seed=shard.seeds.start,
         last_seed=shard.seeds[-1],
@@ -102,7 +105,7 @@ def _append(
     )
     store.append(
         shard,
-        epochs_table(cell.variant, cell.dataset, shard.seeds, rows, [0.03] * epochs, 120, 60),
+        epochs_table(cell.variant, cell.dataset, shard.seeds, rows, [0.03] * epochs, cell.n_train, 60),
         labels_table(cell.variant, cell.dataset, shard.seeds, predicted, finite, sizes),
         metadata,
     )

@@ -85,20 +85,20 @@ def test_negative_estimates_count_as_zero_in_the_shares():
 
 @settings(max_examples=40, deadline=None)
 @given(shape=st.lists(st.integers(2, 5), min_size=2, max_size=4), seed=st.integers(0, 2**32 - 1))
-def test_alone_and_together_are_plain_variances(shape, seed):
-    """Alone: the variance along one axis, averaged over the others. Together: what independent runs would have."""
+def test_total_effects_and_total_are_plain_variances(shape, seed):
+    """Total effect: the variance along one axis, averaged over the others. Total: that of independent runs."""
     y = np.random.default_rng(seed).normal(size=shape)
     factors = "abcd"[: len(shape)]
     result = balanced(y, factors)
     for axis, factor in enumerate(factors):
-        assert result.alone[factor].variance == pytest.approx(y.var(axis=axis, ddof=1).mean())
+        assert result.total_effects[factor].variance == pytest.approx(y.var(axis=axis, ddof=1).mean())
     pairs = [
         (y[i] - y[j]) ** 2 / 2
         for i, j in itertools.product(np.ndindex(y.shape), repeat=2)
         if all(a != b for a, b in zip(i, j, strict=True))
     ]
-    assert result.together.variance == pytest.approx(np.mean(pairs))
-    for estimate in (*result.components.values(), *result.alone.values(), result.together):
+    assert result.total.variance == pytest.approx(np.mean(pairs))
+    for estimate in (*result.components.values(), *result.total_effects.values(), result.total):
         assert estimate.low <= estimate.variance <= estimate.high
 
 
@@ -161,7 +161,7 @@ def test_missing_runs_use_reml():
     assert (result.method, result.n, result.rough(["a"])) == ("reml", 18, True)
     assert result.components["a",].variance == pytest.approx(14.35, rel=0.35)
     assert result.components["b",].variance == pytest.approx(37.2, rel=0.35)
-    for estimate in (*result.components.values(), *result.alone.values(), result.together):
+    for estimate in (*result.components.values(), *result.total_effects.values(), result.total):
         assert 0 <= estimate.low <= estimate.variance <= estimate.high
 
 

@@ -20,7 +20,7 @@ WRONG = {
     name: RNG.random((24, 60)) < DIFFICULTY * share
     for name, share in (("base", 1), ("softmax", 0.9), ("dropout", 0.5))
 }
-ONLY_ON_OTHER_RUNS = {"reproductions", "scaling"}  # published sizes, several sizes
+ONLY_ON_OTHER_RUNS = {"reproductions", "scaling", "sources"}  # published sizes, several sizes, crossed seeds
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +87,24 @@ def test_scaling_has_a_line_and_the_published_numbers():
     assert "Chang" in texts(figure)
     with pytest.raises(ValueError, match="two numbers of training digits"):
         load("scaling")(Published())
+
+
+def test_sources_has_a_bar_for_every_component():
+    data = Published()
+    data._runs = [
+        r
+        for order in range(3)
+        for r in rows.runs({f"base,order_seed={order}" if order else "base": A + order})
+    ]
+    figure = load("sources")(data)
+    assert [t.get_text() for t in figure.axes[0].get_yticklabels()] == [
+        "init (10)", "order (3)", "init x order (10 x 3)",
+    ]  # fmt: skip
+    assert [bar.get_width() for bar in figure.axes[0].patches][1] == pytest.approx(1)
+    assert figure.axes[0].get_title() == "base on mnist, n = 30"
+    assert "2,007 test digits" in figure.get_supxlabel()
+    with pytest.raises(ValueError, match="sources needs crossed runs"):
+        load("sources")(Published())
 
 
 @pytest.mark.parametrize("name", ["raincloud", "ecdf", "reproductions"])
