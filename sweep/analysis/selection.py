@@ -92,7 +92,7 @@ class Selection:
         chosen = self.store.files
         for what, wanted, value, match in (
             ("recipe", self.filters.recipes, _recipe, fnmatchcase),
-            ("variant", self.filters.variants, _variant, _matches_variant),
+            ("variant", self.filters.variants, _variant, matches_variant),
             ("dataset", self.filters.datasets, _dataset, fnmatchcase),
             ("engine", self.filters.engines, _engine, fnmatchcase),
         ):
@@ -294,11 +294,11 @@ def split_names(text: str) -> list[str]:
     return [part.strip() for part in re.split(r",(?!\*|[^,]*=)", text)]
 
 
-def _matches_variant(stored: str, name: str) -> bool:
+def matches_variant(stored: str, name: str) -> bool:
     """Whether a name selects a stored variant: an exact name, a pattern, or "base" under every recipe."""
     plain, comma, overrides = stored.partition(",")
     if name.endswith(",*"):
-        return bool(comma) and _matches_variant(plain, name.removesuffix(",*"))
+        return bool(comma) and matches_variant(plain, name.removesuffix(",*"))
     return fnmatchcase(stored, name) or (not overrides and plain.partition("@")[0] == name)
 
 

@@ -7,7 +7,7 @@ import typer
 
 from sweep.analysis.plots.registry import PLOTS
 from sweep.analysis.tables.registry import TABLES
-from sweep.cli import about, cluster, doctor, monitor, results, running
+from sweep.cli import about, cluster, doctor, maintenance, monitor, results, running
 from sweep.cli.options import epilog
 from sweep.cli.process import run_process
 
@@ -64,6 +64,14 @@ EXAMPLES: dict[Any, tuple[str, ...]] = {
     ),
     results.report: ("sweep report", "sweep report --root gs://BUCKET/results --out report.html"),
     doctor.doctor: ("sweep doctor", "sweep doctor --repair --root results"),
+    maintenance.merge: (
+        "sweep merge results-laptop results-cluster",
+        "sweep merge gs://BUCKET/results --root results --dry-run",
+    ),
+    maintenance.forget: (
+        "sweep forget --variants 'base,learning_rate=10' --dry-run",
+        "sweep forget --variants base --dataset usps",
+    ),
     about.replay: ("sweep replay base --epochs 8",),
     about.presets: ("sweep presets",),
     about.info: ("sweep info",),

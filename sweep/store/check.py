@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import pyarrow as pa
 
 from model.identity import UnknownField
 from model.variants import Variant
@@ -93,7 +94,7 @@ def _examine_content(path: str, content: bytes) -> Finding | FileMetadata | None
         case _ if path == MARKER:
             _examine_marker(content)
         case "epochs" | "labels" as kind, "parquet":
-            return _examine_table(content, kind, path)
+            return check_table(content, kind, path)[1]
         case "checkpoints", "npz":
             if unpack(content).shard != path.rpartition("/")[2].removesuffix(".npz"):
                 raise Damaged("is the checkpoint of another shard")
@@ -114,7 +115,19 @@ def _examine_marker(content: bytes) -> None:
         raise Damaged(f"has an unknown schema version: {version!r}")
 
 
-def _examine_table(content: bytes, kind: Kind, path: str) -> FileMetadata:
+def check_table(content: bytes, kind: Kind, path: str) -> tuple[pa.Table, FileMetadata]:
+    """The rows and metadata of a stored table, after a check of its digests, columns, rows, name and folder.
+
+    Args:
+      content: of the file.
+      kind: of the table.
+      path: of the file below the root.
+
+    Raises:
+      Damaged: a check fails.
+      NewerVersion: written by a newer version.
+      pyarrow.ArrowException, OSError, ValueError, …: not a readable Parquet file.
+    """
     table, metadata = parquet.verify(content)
     if not table.schema.remove_metadata().equals(schema(kind, metadata.schema_version)):
         raise Damaged(f"does not have the columns of schema version {metadata.schema_version}")
@@ -126,19 +139,30 @@ def _examine_table(content: bytes, kind: Kind, path: str) -> FileMetadata:
         raise Damaged("does not contain each of its seeds once")
     if kind == "epochs" and not np.array_equal(table["epoch"].to_numpy(), np.tile(epochs, len(seeds))):
         raise Damaged("does not contain each epoch of each seed once")
-    return metadata
+    return table, metadata
+
+
+def shard_of(metadata: FileMetadata) -> Shard:
+    """The shard that a stored table contains.
+
+    Raises:
+      UnknownField: its variant has a field of a newer version.
+    """
+    dataset = metadata.dataset
+    cell = Cell(
+        Variant.from_stored(metadata.variant), dataset["name"], metadata.dataset_digest, dataset["n_train"]
+    )
+    return Shard(cell, range(metadata.first_seed, metadata.last_seed + 1))
 
 
 def _examine_identity(metadata: FileMetadata, kind: Kind, path: str) -> None:
     """Raise if the digests of the variant, the file name or the folder do not match the metadata."""
     try:
-        variant = Variant.from_stored(metadata.variant)
+        shard = shard_of(metadata)
     except UnknownField as error:
         raise NewerVersion(f"needs a newer lecun1989-sweep: its variant {error}") from None
-    if variant.digest != metadata.variant_digest:
+    if shard.cell.variant.digest != metadata.variant_digest:
         raise Damaged("contains a variant that does not match its digest")
-    cell = Cell(variant, metadata.dataset["name"], metadata.dataset_digest, metadata.dataset["n_train"])
-    shard = Shard(cell, range(metadata.first_seed, metadata.last_seed + 1))
     if path != f"{kind}/{shard.path}.parquet":
         raise Damaged(f"contains {shard.path}, so its name or folder is wrong")
 

@@ -142,12 +142,12 @@ def test_commas_separate_names_but_not_overrides(text, names):
 
 
 def test_every_override_of_a_variant_and_nothing_else():
-    from sweep.analysis.selection import _matches_variant
+    from sweep.analysis.selection import matches_variant
 
     stored_names = ["base", "base,epochs=4", "base@karpathy", "base@karpathy,epochs=4", "softmax,epochs=4"]
 
     def matching(name):
-        return [one for one in stored_names if _matches_variant(one, name)]
+        return [one for one in stored_names if matches_variant(one, name)]
 
     assert matching("base,*") == ["base,epochs=4", "base@karpathy,epochs=4"]
     assert matching("base") == ["base", "base@karpathy"]

@@ -11,7 +11,7 @@ from tests.sweep.small import run_inline, small_spec
 
 SPEC = "variants: base\nseeds: 0:2\nset: {epochs: 1}\ndataset: {name: mnist5k, n_train: 120, n_test: 60}"
 COMMANDS = ("run", "resume", "status", "top", "table", "plot", "compare", "report", "doctor", "replay")
-COMMANDS += ("presets", "info", "submit", "jobs", "logs", "stop", "fetch")
+COMMANDS += ("merge", "forget", "presets", "info", "submit", "jobs", "logs", "stop", "fetch")
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def test_every_help_fits_80_columns_and_nothing_is_cut(command, monkeypatch):
     help = sweep(*command.split(), "--help")
     assert help.code == 0
     assert max(map(len, help.out.splitlines())) <= 80
-    text = help.out.replace("{SPECS}...", "").replace("[ARGS]...", "")
+    text = help.out.replace("{SPECS}...", "").replace("[ARGS]...", "").replace("{ROOT}...", "")
     assert "..." not in text
     if command != "cluster":
         assert "Examples:" in text

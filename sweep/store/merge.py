@@ -1,0 +1,224 @@
+"""Copy the finished shards and the records of other roots into one root.
+
+Every file is verified before the first write. A run that the target already has is not copied. A file is copied
+unchanged if the target has none of its runs; otherwise the missing runs are written to new files.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pyarrow as pa
+
+from sweep.errors import StoreError
+from sweep.spec.seeds import SeedRanges
+from sweep.spec.shard import Shard
+from sweep.store.check import check_table, shard_of
+from sweep.store.errors import Damaged, NewerVersion
+from sweep.store.records import SweepRecord, recorded_sweeps
+from sweep.store.schema import EPOCHS, SCHEMA_VERSION, FileMetadata, Kind
+from sweep.store.store import READ_ERRORS, Store, StoredFile
+
+THREADS = 16
+_NUMBERS = [column.name for column in EPOCHS if not pa.types.is_string(column.type)]
+
+Key = tuple[str, str]
+Holders = dict[Key, list[tuple[Store, StoredFile]]]
+
+
+@dataclass(frozen=True)
+class Copy:
+    """Runs of one stored file that the target lacks."""
+
+    source: Store
+    file: StoredFile
+    seeds: tuple[range, ...]
+
+    @property
+    def runs(self) -> int:
+        """Number of runs to copy."""
+        return sum(map(len, self.seeds))
+
+    def read(self, kind: Kind) -> tuple[bytes, pa.Table, FileMetadata]:
+        """Content, rows and metadata of the file's epochs or labels.
+
+        Raises:
+          StoreError: the file is missing or damaged.
+        """
+        path = f"{kind}/{self.file.path}.parquet"
+        try:
+            content = self.source.folder.read(path)
+            table, metadata = check_table(content, kind, path)
+        except FileNotFoundError:
+            reason = "is missing"
+        except (Damaged, NewerVersion) as error:
+            reason = str(error)
+        except READ_ERRORS as error:
+            reason = f"cannot be read ({type(error).__name__})"
+        else:
+            return content, table, metadata
+        root = self.source.root
+        raise StoreError(f"{root}/{path}: {reason}; `sweep doctor --repair --root {root}` quarantines it")
+
+
+@dataclass
+class Contribution:
+    """What a source adds to the target."""
+
+    root: str
+    copies: list[Copy] = field(default_factory=list)
+    present: int = 0  # runs that the target, or an earlier source, already has
+    different: int = 0  # of those, runs with other values
+
+    @property
+    def runs(self) -> int:
+        """Number of runs to copy."""
+        return sum(copy.runs for copy in self.copies)
+
+
+@dataclass(frozen=True)
+class Merge:
+    """A verified plan.
+
+    Attributes:
+      contributions: of the sources, in order.
+      records: to write, by name.
+    """
+
+    contributions: list[Contribution]
+    records: dict[str, SweepRecord]
+
+
+def plan_merge(target: Store, sources: Sequence[Store]) -> Merge:
+    """Compare the sources with the target, and verify every file that will be copied. Nothing is written.
+
+    Args:
+      target: the root to copy to; it need not exist.
+      sources: the roots to copy from. Of a run that several have, the first is copied.
+
+    Raises:
+      StoreError: a file is damaged, or a sweep was run on different data in two of the roots.
+    """
+    holders: Holders = defaultdict(list)
+    for file in target.files if target.exists else ():
+        holders[file.key].append((target, file))
+    contributions = [_contribution(source, holders) for source in sources]
+    _in_parallel(_verify, contributions)
+    return Merge(contributions, _records(target, sources))
+
+
+def copy(target: Store, merge: Merge, check: Callable[[], None]) -> None:
+    """Write the records, then the files. If it is interrupted, a second merge copies the rest.
+
+    Args:
+      target: the root, held by this process.
+      merge: the plan.
+      check: called before each write; raises StoreError if another driver has taken over the root.
+
+    Raises:
+      StoreError: a source was damaged meanwhile, or the target cannot be written.
+    """
+    for name, record in merge.records.items():
+        check()
+        target.folder.write(f"sweeps/{name}.json", record.encode())
+
+    def write(copy: Copy) -> None:
+        content = {kind: copy.read(kind) for kind in ("labels", "epochs")}
+        shard = shard_of(copy.file.metadata)
+        check()
+        if copy.seeds == (shard.seeds,):
+            for kind, (file, _, _) in content.items():
+                target.folder.write(f"{kind}/{copy.file.path}.parquet", file)
+            target.checkpoints.drop(shard)
+            target.failures.drop(shard)
+            return
+        for seeds in copy.seeds:
+            parts = [_of_seeds(content[kind][1], seeds) for kind in ("epochs", "labels")]
+            metadata = _of_part(copy.file.metadata, seeds)
+            target.append(Shard(shard.cell, seeds), parts[0], parts[1], metadata)
+
+    _in_parallel(write, merge.contributions)
+    target.refresh()
+
+
+def _contribution(source: Store, holders: Holders) -> Contribution:
+    found = Contribution(source.root)
+    for file in source.files:
+        others = [(store, other) for store, other in holders[file.key] if _common(file, other)]
+        held = SeedRanges([other.seeds for _, other in others])
+        missing = SeedRanges([file.seeds]) - held
+        found.present += len(file.seeds) - len(missing)
+        found.different += sum(_different(source, file, *other) for other in others)
+        if missing:
+            found.copies.append(Copy(source, file, missing.ranges))
+            holders[file.key].append((source, file))
+    return found
+
+
+def _common(file: StoredFile, other: StoredFile) -> range:
+    return range(max(file.seeds.start, other.seeds.start), min(file.seeds.stop, other.seeds.stop))
+
+
+def _different(source: Store, file: StoredFile, store: Store, other: StoredFile) -> int:
+    """Number of common runs whose rows differ."""
+    common = _common(file, other)
+    frames = []
+    for root, stored in ((source, file), (store, other)):
+        rows = root.epochs(_NUMBERS, files=[stored])[_NUMBERS].fillna(-1)  # null if diverged
+        frames.append(rows[rows["seed"].between(common[0], common[-1])].set_index(["seed", "epoch"]))
+    return len(frames[0].compare(frames[1]).index.unique("seed"))
+
+
+def _records(target: Store, sources: Sequence[Store]) -> dict[str, SweepRecord]:
+    known = recorded_sweeps(target) if target.exists else {}
+    changed = {}
+    for source in sources:
+        for name, record in recorded_sweeps(source).items():
+            merged = _merged_record(source, record, known.get(name, record))
+            if known.get(name) != merged:
+                known[name] = changed[name] = merged
+    return changed
+
+
+def _merged_record(source: Store, record: SweepRecord, known: SweepRecord) -> SweepRecord:
+    """The known record, with the true labels of the other one where it has none."""
+    for key, entry in known.datasets.items():
+        if record.datasets[key]["digest"] != entry["digest"]:
+            raise StoreError(
+                f"{source.root}: the sweep {record.name} was run on other arrays of {entry['name']} "
+                f"(digest {record.datasets[key]['digest'][:8]}) than in the target or an earlier root "
+                f"({entry['digest'][:8]}): keep these roots apart"
+            )
+    datasets = {key: {**record.datasets[key], **entry} for key, entry in known.datasets.items()}
+    return SweepRecord(known.spec, datasets)
+
+
+def _verify(copy: Copy) -> None:
+    copy.read("epochs")
+    copy.read("labels")
+
+
+def _of_seeds(table: pa.Table, seeds: range) -> pa.Table:
+    column = table["seed"].to_numpy()
+    return table.filter(pa.array(np.isin(column, np.arange(seeds.start, seeds.stop))))
+
+
+def _of_part(metadata: FileMetadata, seeds: range) -> FileMetadata:
+    share = len(seeds) / (metadata.last_seed - metadata.first_seed + 1)
+    return replace(
+        metadata,
+        first_seed=seeds[0],
+        last_seed=seeds[-1],
+        seconds=metadata.seconds * share,
+        schema_version=SCHEMA_VERSION,
+    )
+
+
+def _in_parallel(function: Callable[[Copy], None], contributions: Sequence[Contribution]) -> None:
+    """Call a function for each copy; raises the first error."""
+    copies = [copy for contribution in contributions for copy in contribution.copies]
+    with ThreadPoolExecutor(THREADS) as pool:
+        for _ in pool.map(function, copies):
+            pass
