@@ -199,7 +199,8 @@ class Folder:
 
     def _delete(self, target: str) -> None:
         if self.system.get_file_info(target).type == fs.FileType.File:
-            self.system.delete_file(target)
+            with suppress(FileNotFoundError):  # deleted by a request whose response was lost
+                self.system.delete_file(target)
 
     def _make_folder(self, folder: str) -> None:
         """Create a folder and its parents durably, even if a killed process created it without sync."""

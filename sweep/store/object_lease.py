@@ -119,7 +119,8 @@ class _Lease:
     def _put(self, heartbeat: float, expected: Version | Literal["create"]) -> None:
         """Put the lease if the object is as expected, and remember its version.
 
-        A put whose response was lost may have succeeded, so each failed put is followed by a read.
+        A put whose response was lost may have succeeded, so each failed put is followed by a read. An object with
+        the own id is the result of an own put, also of an earlier one.
         """
         import obstore
         from obstore.exceptions import BaseError
@@ -147,7 +148,9 @@ class _Lease:
             if found == content:
                 self._version, self._renewed = version, heartbeat
                 return
-            if version != ({} if expected == "create" else expected):
+            if found.get("id") == content["id"]:
+                expected = version
+            elif version != ({} if expected == "create" else expected):
                 raise self._refused(self._root, found)
         raise self._unreachable(failure)
 

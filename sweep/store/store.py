@@ -141,9 +141,7 @@ class Store:
     def _read_metadata(self, path: str) -> StoredFile:
         name = f"epochs/{path}.parquet"
         try:
-            with self.folder.open(name) as source:
-                metadata = FileMetadata.decode(pq.read_metadata(source).metadata)
-            file = StoredFile(path, metadata)
+            file = StoredFile(path, FileMetadata.decode(self._footer(name).metadata))
             if path.rpartition("/")[2] != shard_name(file.key, file.seeds):
                 raise Damaged("has the name of another shard")
         except NewerVersion as error:
@@ -155,6 +153,13 @@ class Store:
                 "next run trains its seeds again"
             ) from None
         return file
+
+    def _footer(self, name: str) -> pq.FileMetaData:
+        try:
+            with self.folder.open(name) as source:
+                return pq.read_metadata(source)
+        except OSError:  # damage or a lost connection: only the latter fails again without Parquet
+            return pq.read_metadata(pa.BufferReader(self.folder.read(name)))
 
     def completed(self) -> dict[tuple[str, str], SeedRanges]:
         """Stored seeds, by cell key."""

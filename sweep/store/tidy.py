@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+from pyarrow import fs
+
 from sweep.spec.shard import Cell, Shard
 from sweep.store.folder import is_temporary
 from sweep.store.store import Store
@@ -14,7 +16,8 @@ def tidy(store: Store, cells: Iterable[Cell], planned: Iterable[Shard]) -> None:
 
     - Temporary files of interrupted writes, of any cell.
     - Checkpoints and failures of shards that are not planned.
-    - Labels of shards whose epochs file does not exist: they do not count, and their seeds are planned.
+    - Labels of shards that are neither finished nor planned. Those of planned shards are replaced: a deletion that
+      the network repeats late could otherwise hit the new file.
 
     Args:
       store: the root, held by this driver.
@@ -34,8 +37,15 @@ def tidy(store: Store, cells: Iterable[Cell], planned: Iterable[Shard]) -> None:
                 if path.partition("/")[2].rpartition(".")[0] not in keep:
                     store.folder.drop(path)
         for name in store.folder.names(f"labels/{cell_folder}", ".parquet"):
-            if f"{cell_folder}/{name}" not in finished:
-                store.folder.drop(f"labels/{cell_folder}/{name}.parquet")
+            shard = f"{cell_folder}/{name}.parquet"
+            unused = f"{cell_folder}/{name}" not in finished | keep
+            if unused and not _exists(store, f"epochs/{shard}"):
+                store.folder.drop(f"labels/{shard}")
+
+
+def _exists(store: Store, path: str) -> bool:
+    """Whether a file exists. A listing may be incomplete: over plain HTTP a cut response passes as a short one."""
+    return bool(store.folder.kind(path) == fs.FileType.File)
 
 
 def temporaries(store: Store) -> list[str]:

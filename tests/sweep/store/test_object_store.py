@@ -109,11 +109,9 @@ def undisturbed(tmp_path_factory):
 
 
 def test_dropped_and_slow_connections_and_dying_drivers_cost_no_row(calm, undisturbed):
-    if calm.kind == "gs":
-        pytest.skip("under dropped connections a labels file was lost on the emulator: not explained yet")
     root, chance, deaths = calm.root("dropped"), random.Random(5), 0
     calm.drop, calm.delay = 0.04, 0.004
-    for seed in range(3):
+    for seed in range(3 if calm.kind == "s3" else 1):  # Google's client waits for seconds after each drop
         try:
             store = Store(root)
             store.open_for_writing()
@@ -129,7 +127,7 @@ def test_dropped_and_slow_connections_and_dying_drivers_cost_no_row(calm, undist
         except (StoreError, KeyboardInterrupt):
             deaths += 1
     assert calm.dropped > 5
-    assert deaths > 0
+    assert deaths > 0 or calm.kind == "gs"
     calm.drop = calm.delay = 0.0
     drive(root, 9)
     assert_same_rows(rows(root), undisturbed)
@@ -258,3 +256,40 @@ def test_of_many_drivers_at_once_exactly_one_holds_the_lease(calm, expired):
         refused = [reason for future in futures if (reason := future.result())]
     assert len(refused) == 7
     assert all("another driver" in reason for reason in refused)
+
+
+def test_a_renewal_whose_response_was_lost_is_an_own_renewal(calm):
+    """The driver then knows an old version of its own lease."""
+    store = Store(calm.root("renewal"))
+    mine = object_lease._Lease(store.folder, lease.FILE, {"pid": 1, "id": "mine"}, lease.refused)
+    mine.acquire()
+    before = mine._version
+    mine.renew()
+    mine._version = before
+    mine.renew()
+    assert mine._version != before
+    mine._version = before
+    mine.release()
+    assert lease.holder(store) is None
+
+
+def test_a_lost_response_neither_loses_nor_doubles_the_lease(calm, monkeypatch):
+    """A put may succeed although its response is lost: the driver then holds the lease, and no other does."""
+    monkeypatch.setattr(object_lease, "PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr("sweep.store.address.ATTEMPTS", 2)
+    root, refused = calm.root("response"), []
+
+    def while_held(check) -> None:
+        calm.drop = 0.0
+        check()
+        assert f"process {os.getpid()}" in acquire(Store(root), lambda check: None)
+
+    Store(root).open_for_writing()
+    for _ in range(8):
+        store = Store(root)
+        calm.drop = 0.3
+        refused.append(acquire(store, while_held))
+        calm.drop = 0.0
+        store.folder.drop(lease.FILE)  # of a lease whose release was lost
+    assert refused.count("") > 3
+    assert not [reason for reason in refused if "another driver" in reason]

@@ -6,11 +6,12 @@ from pathlib import Path
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from pyarrow import fs
 
 from model.engines import ENGINES
 from sweep.errors import StoreError
 from sweep.store import lease
-from sweep.store.folder import write_atomically
+from sweep.store.folder import Folder, write_atomically
 from sweep.store.schema import EPOCHS, METADATA_KEY, FileMetadata
 from sweep.store.store import Store
 from tests.sweep.small import run_inline, small_spec
@@ -152,3 +153,38 @@ def test_a_second_driver_is_refused_with_the_name_of_the_first(copy):
 def test_metadata_survive_the_round_trip(root):
     metadata = Store(str(root)).files[0].metadata
     assert FileMetadata.decode({METADATA_KEY: metadata.encode()}) == metadata
+
+
+def test_a_lost_connection_is_not_reported_as_damage(copy, monkeypatch):
+    failures = []
+    opened = Folder.open
+
+    def unreliable(self, path):
+        failure = failures.pop(0) if failures else OSError("connection reset")
+        if failure and path.startswith("epochs/"):
+            raise failure
+        return opened(self, path)
+
+    monkeypatch.setattr(Folder, "open", unreliable)
+    store = Store(str(copy))
+    file = (
+        "epochs/" + Path(next((copy / "epochs").rglob("*.parquet"))).relative_to(copy / "epochs").as_posix()
+    )
+    failures[:] = [OSError("connection reset"), None]
+    assert store._footer(file).num_rows > 0
+    with pytest.raises(StoreError, match="cannot be read: connection reset") as error:
+        store._footer(file)
+    assert "quarantine" not in str(error.value)
+
+
+def test_a_file_that_another_request_deleted_first_counts_as_deleted():
+    """As after a deletion whose response was lost: the client repeats it."""
+
+    class Gone:
+        def get_file_info(self, path):
+            return fs.FileInfo(path, fs.FileType.File)
+
+        def delete_file(self, path):
+            raise FileNotFoundError(path)
+
+    Folder("gs://bucket/results", Gone(), "bucket/results", None).drop("checkpoints/x")

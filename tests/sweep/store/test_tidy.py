@@ -9,10 +9,13 @@ from typer.testing import CliRunner
 
 from sweep.cli.main import app
 from sweep.driver.driver import train
+from sweep.spec.shard import Shard
 from sweep.spec.spec import parse
 from sweep.store.check import examine
-from sweep.store.records import recorded_sweeps
+from sweep.store.folder import Folder
+from sweep.store.records import cells, recorded_sweeps
 from sweep.store.store import Store
+from sweep.store.tidy import tidy
 from tests.simulation.workers import Workers
 from tests.sweep.small import assert_same_rows, rows
 from tests.sweep.store.test_check import VERSION_1, doctor, files
@@ -88,3 +91,29 @@ def test_quarantine_folders_of_both_versions_are_ignored_and_counted(root):
         "quarantine/epochs/damaged.parquet",
         "set-aside/epochs/damaged.parquet",
     ]
+
+
+def test_an_incomplete_listing_deletes_no_labels_of_a_finished_shard(root, monkeypatch):
+    store = Store(str(root))
+    ((spec, datasets),) = recorded_sweeps(store).values()
+    names = Folder.names
+    monkeypatch.setattr(
+        Folder, "names", lambda self, top, *rest: [] if top == "epochs" else names(self, top, *rest)
+    )
+    assert store.files == []
+    tidy(store, cells(spec, datasets), [])
+    assert files(root) == files(VERSION_1)
+
+
+def test_labels_of_a_planned_shard_are_replaced_and_not_deleted(root):
+    """A deletion that the network repeats late would hit the new file."""
+    store = Store(str(root))
+    ((spec, datasets),) = recorded_sweeps(store).values()
+    file = store.files[0]
+    shard = next(Shard(cell, file.seeds) for cell in cells(spec, datasets) if cell.key == file.key)
+    (root / "epochs" / f"{file.path}.parquet").unlink()
+    store.refresh()
+    tidy(store, cells(spec, datasets), [shard])
+    assert (root / "labels" / f"{file.path}.parquet").exists()
+    tidy(store, cells(spec, datasets), [])
+    assert not (root / "labels" / f"{file.path}.parquet").exists()
