@@ -39,8 +39,9 @@ def known_cells(store: Store) -> set[Cell]:
     Raises:
       StoreError: a file or a record is damaged.
     """
-    recorded = {cell for spec, datasets in recorded_sweeps(store).values() for cell in cells(spec, datasets)}
-    return recorded | {shard_of(file.metadata).cell for file in store.files}
+    found = [shard_of(file.metadata).cell for file in store.files]
+    found += [cell for spec, datasets in recorded_sweeps(store).values() for cell in cells(spec, datasets)]
+    return set({cell.key: cell for cell in found}.values())
 
 
 def plan_deletion(store: Store, chosen: Collection[Cell]) -> Deletion:
