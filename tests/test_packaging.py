@@ -144,7 +144,7 @@ def test_an_installation_works_beside_a_folder_data(editable, beside_data):
 
 def files_in(folder):
     """Source and data files of the three packages, by relative path."""
-    suffixes = {".py", ".typed", ".cc", ".h", ".csv", ".html", ".yaml"}
+    suffixes = {".py", ".typed", ".cc", ".h", ".csv", ".html", ".parquet", ".yaml"}
     files = (path for package in ("data", "model", "sweep") for path in (folder / package).rglob("*"))
     return {path.relative_to(folder) for path in files if path.suffix in suffixes}
 

@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -15,7 +15,10 @@ from sweep.analysis.published import PublishedNumber, published_numbers, size_no
 from sweep.analysis.runs import Runs, describe
 from sweep.analysis.selection import Filters, Selection
 from sweep.analysis.tables.placement import p_for_new_seed, placement_columns
+from sweep.store.reference import Reference, reference
 from sweep.store.store import Store
+
+USUAL = "mnist"  # data set of the reproductions
 
 
 @dataclass(frozen=True)
@@ -27,38 +30,50 @@ class Comparison:
       row: one row with the columns of the table `published` that do not name a source.
       runs: the runs that the number was compared with.
       warnings: reasons to read the result with care.
+      notes: the choice of the runs.
     """
 
     sentence: str
     row: pd.DataFrame
     runs: Runs
     warnings: list[str]
+    notes: Sequence[str] = ()
 
     def __repr__(self) -> str:
         return f"<Comparison: {self.sentence}>"
 
     def document(self) -> dict[str, Any]:
-        """Sentence, warnings and numbers as JSON values."""
+        """Sentence, notes, warnings and numbers as JSON values."""
         numbers = json.loads(self.row.to_json(orient="records", double_precision=15))[0]
-        return {"sentence": self.sentence, "warnings": self.warnings, **numbers}
+        return {"sentence": self.sentence, "notes": list(self.notes), "warnings": self.warnings, **numbers}
 
 
 def compare(
-    store: Store, variant: str, misses: int, *, split: SplitName = "test", **filters: str | None
+    store: Store | Reference,
+    variant: str,
+    misses: int,
+    *,
+    split: SplitName = "test",
+    digits: int | None = None,
+    **filters: str | None,
 ) -> Comparison:
-    """Compare a run's misses with the stored seeds of a variant.
+    """Compare a run's misses with the seeds of a variant.
 
     Args:
-      store: where the runs are stored.
+      store: a root, which need not exist, or a reference distribution. Where the root has no such runs, the
+        reference distribution of the package is used.
       variant: name as in tables.
       misses: misclassified digits of the split.
       split: "test" or "train".
+      digits: number of digits that the misses are counted in, to select the data set; None if unknown.
       filters: recipes, datasets, engines and seeds; each a comma-separated list.
 
     Raises:
       ValueError: no such run, several data sets, or a number outside the size of the split.
     """
-    return compare_runs(Selection(store, Filters(**filters)).runs(), variant, misses, split=split)
+    sources = [store] if isinstance(store, Reference) else [store, reference()]
+    runs, notes = find_runs(sources, variant, Filters(**filters), split=split, digits=digits)
+    return replace(compare_runs(runs, variant, misses, split=split), notes=notes)
 
 
 def compare_runs(
@@ -96,7 +111,67 @@ def compare_runs(
     frame.attrs["notes"] = describe([mine], split)
     warnings = [note for note in describe([mine], split) if note.startswith("WARNING")]
     warnings += size_notes([mine], published_numbers() if numbers is None else numbers)
-    return Comparison(_sentence(mine, misses, row), frame, mine, warnings)
+    return Comparison(_sentence(mine, split, misses, row), frame, mine, warnings)
+
+
+def find_runs(
+    sources: Sequence[Store | Reference],
+    variant: str,
+    filters: Filters,
+    *,
+    split: SplitName = "test",
+    digits: int | None = None,
+) -> tuple[list[Runs], list[str]]:
+    """The runs to compare a number with: those of the first source that has any.
+
+    Args:
+      sources: in order of preference; a root need not exist.
+      variant: name as in tables.
+      filters: of the runs.
+      split: "test" or "train".
+      digits: number of digits of the split that the number is counted in; None if unknown.
+
+    Returns:
+      Runs of each cell, and notes on the choice. Of several data sets of a reference distribution the one of the
+      reproductions is chosen.
+
+    Raises:
+      ValueError: no run has the variant, fits the filters, or has that number of digits.
+    """
+    for source in sources:
+        runs = _runs_in(source, variant, filters)
+        fitting = [r for r in runs if digits in (None, r.sizes[split])]
+        if fitting:
+            break
+    else:
+        if runs:
+            sizes = ", ".join(f"{r.cell.dataset} has {r.sizes[split]:,}" for r in runs)
+            raise ValueError(f"no run of {variant} has {digits:,} {split} digits: {sizes}")
+        return Selection(sources[-1], filters).runs(), []  # `compare_runs` names the nearest variant
+    if isinstance(source, Store):
+        return fitting, []
+    notes = [
+        f"{store.root} has no run of {variant} to compare with." for store in sources[: sources.index(source)]
+    ]
+    usual = [r for r in fitting if r.cell.dataset == USUAL]
+    if len(fitting) > 1 and usual:
+        others = ", ".join(f"{r.cell.dataset} ({r.sizes[split]:,})" for r in fitting if r not in usual)
+        notes.append(
+            f"Assumed: the {usual[0].sizes[split]:,} {split} digits of {USUAL}. --dataset selects {others}."
+        )
+        fitting = usual
+    return fitting, [*notes, source.note]
+
+
+def _runs_in(source: Store | Reference, variant: str, filters: Filters) -> list[Runs]:
+    """Runs of each cell of a variant that fit the filters; [] if there are none."""
+    if isinstance(source, Store) and not source.exists:
+        return []
+    try:
+        runs = Selection(source, replace(filters, variants=variant)).runs()
+    except ValueError:  # no run is left after a filter
+        return []
+    return [r for r in runs if r.cell.variant == variant and r.n]
 
 
 def _runs_of(runs: Sequence[Runs], variant: str) -> Runs:
@@ -112,8 +187,9 @@ def _runs_of(runs: Sequence[Runs], variant: str) -> Runs:
     return mine[0]
 
 
-def _sentence(runs: Runs, misses: int, row: dict[str, float]) -> str:
-    n, what = int(row["n"]), f"{misses} misses with {runs.cell.variant} on {runs.cell.dataset}"
+def _sentence(runs: Runs, split: SplitName, misses: int, row: dict[str, float]) -> str:
+    size = f"{runs.sizes[split]:,} {split} digits of {runs.cell.dataset}"
+    n, what = int(row["n"]), f"{misses} misses with {runs.cell.variant} in {size}"
     if n == 1:
         return f"{what}: the only seed so far misses {row['mean']:.0f}; train more seeds to compare."
     if math.isnan(row["p_model"]):

@@ -1,7 +1,7 @@
 """Finished runs of a store, selected by filters: the input of every table, plot and the report."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from fnmatch import fnmatchcase
 from functools import cached_property, reduce
@@ -22,7 +22,8 @@ from sweep.analysis.runs import CellId, Runs, group_runs
 from sweep.errors import StoreError
 from sweep.spec.seeds import SeedRanges
 from sweep.spec.shard import Cell
-from sweep.store.records import cells, recorded_sweeps
+from sweep.store.records import SweepRecord, cells, recorded_sweeps
+from sweep.store.reference import Reference
 from sweep.store.store import Store, StoredFile, existing
 
 T = TypeVar("T")
@@ -66,7 +67,7 @@ class Filters:
 
 @dataclass(frozen=True)
 class Selection:
-    """Finished runs of a store. Each part is read when it is first used.
+    """Finished runs of a root or of a reference distribution. Each part is read when it is first used.
 
     Args:
       store: where the runs are stored.
@@ -79,7 +80,7 @@ class Selection:
       StoreError: a damaged root.
     """
 
-    store: Store
+    store: Store | Reference
     filters: Filters = Filters()
     manual_dir: str | None = None
     history_seeds: int | None = None
@@ -129,6 +130,11 @@ class Selection:
         return group_runs(
             self._seeds(pd.concat([b[b["epoch"] == epoch] for b in batches], ignore_index=True))
         )
+
+    @property
+    def every_epoch(self) -> bool:
+        """Whether all epochs are stored, not only the last one."""
+        return isinstance(self.store, Store)
 
     def histories(self, *quantities: Quantity) -> Iterator[History]:
         """The quantities after every epoch, one cell at a time, in the order of `runs`."""
@@ -184,7 +190,7 @@ class Selection:
         Raises:
           StoreError, data.DataUnavailable: as `dataset`.
         """
-        for _, datasets in recorded_sweeps(self.store).values():
+        for _, datasets in self._records.values():
             for entry in datasets.values():
                 if entry["digest"].startswith(digest) and "test_labels" in entry:
                     return np.frombuffer(entry["test_labels"].encode(), np.uint8) - ord("0")
@@ -199,7 +205,7 @@ class Selection:
         """
         from data import load
 
-        for spec, datasets in recorded_sweeps(self.store).values():
+        for spec, datasets in self._records.values():
             for _, options in spec.cells():
                 if datasets[options.key]["digest"].startswith(digest):
                     dataset = load(options, self.manual_dir)
@@ -213,11 +219,11 @@ class Selection:
 
     @cached_property
     def planned(self) -> Planned | None:
-        """Seeds that the recorded sweeps request; None if a filter is set."""
-        if self.filters.any:
+        """Seeds that the recorded sweeps request; None if a filter is set, and for a reference distribution."""
+        if self.filters.any or not isinstance(self.store, Store):
             return None
         wanted: dict[Cell, list[SeedRanges]] = {}
-        for spec, datasets in recorded_sweeps(self.store).values():
+        for spec, datasets in self._records.values():
             for cell in cells(spec, datasets):
                 wanted.setdefault(cell, []).append(spec.seed_ranges)
         failed = self.store.failures.seeds()
@@ -230,6 +236,11 @@ class Selection:
             )
             for cell, sweeps in wanted.items()
         }
+
+    @property
+    def _records(self) -> Mapping[str, SweepRecord]:
+        """Records of the root's sweeps. A reference distribution has none."""
+        return recorded_sweeps(self.store) if isinstance(self.store, Store) else {}
 
     def _cells(self) -> list[tuple[CellId, list[StoredFile]]]:
         ordered = sorted(self.files, key=lambda file: _cell(file).order)

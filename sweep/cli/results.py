@@ -22,6 +22,8 @@ from sweep.errors import SpecError, printable
 
 if TYPE_CHECKING:
     from sweep.analysis.selection import Selection
+    from sweep.store.reference import Reference
+    from sweep.store.store import Store
 
 
 def _filter(what: str) -> Any:
@@ -49,11 +51,15 @@ NumbersOption = Annotated[
         "same_data",
     ),
 ]
+ReferenceOption = Annotated[
+    bool, typer.Option("--reference", help="Use the runs that ship with the package instead of a root")
+]
 
 
 def table(
     name: Annotated[str, typer.Argument(metavar="TABLE", help="One of the names below")] = "summary",
     root: RootOption = "results",
+    reference: ReferenceOption = False,
     format: Annotated[
         Format | None,
         typer.Option(help="Default text; text, markdown and latex have the main columns, the others all"),
@@ -98,7 +104,6 @@ def table(
     # Over 60 lines because each option is a parameter.
     from sweep.analysis.tables.format import render
     from sweep.analysis.tables.table import load_table, make_table
-    from sweep.store.store import existing
 
     chosen = _format(format, out)
     file = OutputFile(out, () if format else tuple(FORMAT_OF_SUFFIX)) if out else None
@@ -116,7 +121,7 @@ def table(
     }
     with _value_error_as_spec_error():
         frame, columns = make_table(
-            existing(root),
+            _source(root, reference),
             name,
             manual_dir=manual_dir,
             main_only=main_only,
@@ -133,6 +138,7 @@ def table(
 def plot(
     name: Annotated[str, typer.Argument(metavar="PLOT", help="One of the names below")],
     root: RootOption = "results",
+    reference: ReferenceOption = False,
     out: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help=f"Write a file: {', '.join(FIGURE_SUFFIXES)}; default PLOT.png"),
@@ -156,14 +162,13 @@ def plot(
     """Plot the misses over seeds."""
     from sweep.analysis.plots.plot import load_plot, make_plot
     from sweep.analysis.plots.style import figure_format, to_bytes
-    from sweep.store.store import existing
 
     options = {"split": split, "numbers": numbers, "family": family, "margin": margin}
     with _value_error_as_spec_error():
         load_plot(name)  # rejects an unknown name, from which the file's name is made
         file = OutputFile(out or Path(f"{name}.png"), FIGURE_SUFFIXES)
         figure = make_plot(
-            existing(root),
+            _source(root, reference),
             name,
             manual_dir=manual_dir,
             **_filters(variants, recipe, dataset, engine, seeds),
@@ -178,6 +183,7 @@ def compare(
         str, typer.Option(metavar="NAME", help="Variant whose seeds to compare with, as in tables")
     ],
     root: RootOption = "results",
+    reference: ReferenceOption = False,
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help=f"Also plot it: {', '.join(FIGURE_SUFFIXES)}")
     ] = None,
@@ -186,27 +192,39 @@ def compare(
     engine: EngineFilter = None,
     seeds: SeedsFilter = None,
     split: SplitOption = None,
+    digits: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", help="Number of digits that your misses are counted in; selects the data set"
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Compare the misses of one run with the seeds of a variant."""
+    """Compare the misses of one run with the seeds of a variant.
+
+    Where the root has no run of the variant, the runs that ship with the package are used.
+    """
     from sweep.analysis.compare import compare as compared
-    from sweep.analysis.plots.differences import place as draw
-    from sweep.analysis.plots.style import figure_format, to_bytes
-    from sweep.store.store import existing
+    from sweep.store.reference import reference as shipped
+    from sweep.store.store import Store
 
     file = OutputFile(out, FIGURE_SUFFIXES) if out else None
     filters = _filters(None, recipe, dataset, engine, seeds)
     with _value_error_as_spec_error():
-        found = compared(existing(root), variant, misses, split=split or "test", **filters)
+        source = shipped() if reference else Store(root)
+        found = compared(source, variant, misses, split=split or "test", digits=digits, **filters)
     if file:
+        from sweep.analysis.plots.differences import place as draw
+        from sweep.analysis.plots.style import figure_format, to_bytes
+
         figure = draw(found.runs, split or "test", misses)
         file.write(to_bytes(figure, figure_format(file.path)))
     if as_json:
         print_json(found.document())
         return
     print(found.sentence)
-    for warning in found.warnings:
-        say(printable(warning))
+    for note in [*found.notes, *found.warnings]:
+        say(printable(note))
 
 
 def report(
@@ -266,6 +284,13 @@ def _selection(root: str, manual_dir: str | None, filters: dict[str, str | None]
     from sweep.store.store import existing
 
     return Selection(existing(root), Filters(**filters), manual_dir)
+
+
+def _source(root: str, shipped: bool) -> "Store | Reference":
+    from sweep.store.reference import reference
+    from sweep.store.store import existing
+
+    return reference() if shipped else existing(root)
 
 
 @contextmanager

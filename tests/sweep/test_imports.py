@@ -97,6 +97,20 @@ def test_reading_commands_load_neither_jax_nor_ray(command, tmp_path):
     assert not {"jax", "ray"} & set(run.stdout.rpartition("LOADED")[2].split())
 
 
+def test_compare_with_the_reference_distribution_loads_no_slow_library(tmp_path):
+    program = (
+        "import sys\nfrom sweep.cli.main import main\n"
+        "sys.argv = ['sweep', 'compare', '--misses', '74', '--variant', 'base']\n"
+        "try:\n    main()\nfinally:\n    print('LOADED', *sys.modules)"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stderr
+    slow = {"jax", "ray", "matplotlib", "statsmodels", "tensorflow_datasets", "mlxtend"}
+    assert not slow & set(run.stdout.rpartition("LOADED")[2].split())
+
+
 def sources():
     """Module name, package of `PROJECT` and syntax tree of every source file."""
     for path in sorted(p for top in ("data", "model", "sweep") for p in (HERE / top).rglob("*.py")):

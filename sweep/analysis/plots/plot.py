@@ -12,7 +12,9 @@ from matplotlib.figure import Figure
 from model.names import nearest
 from sweep.analysis.names import check_options
 from sweep.analysis.plots.registry import PLOTS
+from sweep.analysis.plots.style import add_caption
 from sweep.analysis.selection import Filters, Selection
+from sweep.store.reference import Reference
 from sweep.store.store import Store
 
 
@@ -28,11 +30,13 @@ def load_plot(name: str) -> Callable[..., Figure]:
     return draw
 
 
-def make_plot(store: Store, name: str, *, manual_dir: str | None = None, **options: Any) -> Figure:
+def make_plot(
+    store: Store | Reference, name: str, *, manual_dir: str | None = None, **options: Any
+) -> Figure:
     """A plot of `registry.PLOTS` over the finished runs of a store.
 
     Args:
-      store: where the runs are stored.
+      store: a root, or a reference distribution.
       name: of the plot.
       manual_dir: folder of original data files, for plots that need true labels or images.
       options: filters (`selection.Filters`) and options of the plot, such as split.
@@ -44,4 +48,5 @@ def make_plot(store: Store, name: str, *, manual_dir: str | None = None, **optio
     filters, mine = Filters.split(options)
     draw = load_plot(name)
     check_options("plot", name, draw, mine)
-    return draw(Selection(store, filters, manual_dir), **mine)
+    figure = draw(Selection(store, filters, manual_dir), **mine)
+    return add_caption(figure, figure.get_supxlabel(), store.note) if isinstance(store, Reference) else figure

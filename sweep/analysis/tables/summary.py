@@ -45,7 +45,7 @@ def make(
     full: bool = True,
 ) -> pd.DataFrame:
     """The table of a selection; `full` reads every epoch for the columns on the best epoch."""
-    every = full and epoch is None
+    every = full and epoch is None and data.every_epoch
     return summary(
         data.runs(epoch),
         histories=data.histories(MISSES[split]) if every else (),

@@ -12,6 +12,7 @@ from sweep.analysis.names import check_options
 from sweep.analysis.selection import Filters, Selection
 from sweep.analysis.tables.format import Column
 from sweep.analysis.tables.registry import TABLES
+from sweep.store.reference import Reference
 from sweep.store.store import Store
 
 
@@ -49,12 +50,17 @@ def load_table(name: str) -> Table:
 
 
 def make_table(
-    store: Store, name: str, *, manual_dir: str | None = None, main_only: bool = False, **options: Any
+    store: Store | Reference,
+    name: str,
+    *,
+    manual_dir: str | None = None,
+    main_only: bool = False,
+    **options: Any,
 ) -> tuple[pd.DataFrame, tuple[Column, ...] | None]:
     """A table of `registry.TABLES` over the finished runs of a store.
 
     Args:
-      store: where the runs are stored.
+      store: a root, or a reference distribution.
       name: of the table.
       manual_dir: folder of original data files, for tables that need true labels.
       main_only: leave columns outside the main ones empty where that saves reading.
@@ -72,4 +78,7 @@ def make_table(
     check_options("table", name, table.make, mine)
     if main_only and "full" in signature(table.make).parameters:
         mine["full"] = False
-    return table.make(Selection(store, filters, manual_dir), **mine), table.columns
+    frame = table.make(Selection(store, filters, manual_dir), **mine)
+    if isinstance(store, Reference):
+        frame.attrs["notes"] = [store.note, *frame.attrs.get("notes", [])]
+    return frame, table.columns

@@ -238,3 +238,30 @@ def test_an_interrupted_sweep_says_how_far_it_is_and_resumes(tmp_path, monkeypat
     assert "2 runs partly trained, 75% done" in sweep("status", cwd=tmp_path).out
     assert sweep(*run, cwd=tmp_path).code == 0
     assert "partly trained" not in sweep("status", cwd=tmp_path).out
+
+
+assert "in progress" not in sweep("status", cwd=tmp_path).out
+
+
+def test_compare_answers_without_a_root(tmp_path):
+    ended = sweep("compare", "--misses", 74, "--variant", "base", cwd=tmp_path)
+    assert (ended.code, listing(tmp_path)) == (0, {})
+    assert ended.out.startswith(
+        "74 misses with base in 2,007 test digits of mnist: as expected for a new seed."
+    )
+    notes = ended.err.splitlines()
+    assert notes[0] == "results has no run of base to compare with."
+    assert notes[1].startswith("Assumed: the 2,007 test digits of mnist. --dataset selects ")
+    assert notes[2].startswith("Source: the reference distribution, trained ")
+    small = sweep("compare", "--misses", 40, "--variant", "base", "--digits", 1080, cwd=tmp_path)
+    assert "in 1,080 test digits of mnist5k" in small.out
+
+
+def test_tables_and_plots_of_the_reference_distribution(tmp_path):
+    chosen = ("--reference", "--variants", "base,dropout", "--recipe", "flax", "--dataset", "mnist")
+    table = sweep("table", "published", *chosen, cwd=tmp_path)
+    assert (table.code, table.err) == (0, "")
+    assert "Source: the reference distribution" in table.out
+    plot = sweep("plot", "raincloud", *chosen, "--out", "r.svg", cwd=tmp_path)
+    assert plot.code == 0
+    assert "reference distribution" in (tmp_path / "r.svg").read_text()
