@@ -71,7 +71,7 @@ def compare(
     Raises:
       ValueError: no such run, several data sets, or a number outside the size of the split.
     """
-    sources = [store] if isinstance(store, Reference) else [store, reference()]
+    sources = (store,) if isinstance(store, Reference) else (store, reference())
     runs, notes = find_runs(sources, variant, Filters(**filters), split=split, digits=digits)
     return replace(compare_runs(runs, variant, misses, split=split), notes=notes)
 

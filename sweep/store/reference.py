@@ -32,6 +32,10 @@ _MISSES = ("train_misses", "test_misses")
 _JSON = ("variant", "dataset", "versions", "environment")  # fields of the metadata that are dictionaries
 
 
+Misses = Mapping[str, Sequence[int | None]]
+"""Misses of one row by column name, one item per seed; None if diverged."""
+
+
 @dataclass(frozen=True)
 class Reference:
     """A reference distribution. A selection reads it like a `Store`.
@@ -44,7 +48,7 @@ class Reference:
 
     root: str
     files: list[StoredFile]
-    misses: list[Mapping[str, Sequence[int | None]]]
+    misses: list[Misses]
 
     @property
     def note(self) -> str:
@@ -109,7 +113,7 @@ def decode(content: bytes, root: str = "the reference distribution") -> Referenc
         table = pq.read_table(pa.BufferReader(content))
         version = int((table.schema.metadata or {}).get(VERSION_KEY, 0))
         rows = table.to_pylist() if version == VERSION else []
-        misses = [{name: row.pop(name) for name in _MISSES} for row in rows]
+        misses: list[Misses] = [{name: row.pop(name) for name in _MISSES} for row in rows]
         files = [StoredFile(str(i), _metadata(row)) for i, row in enumerate(rows)]
     except READ_ERRORS:
         raise StoreError(f"{root}: is damaged or not a reference distribution") from None
