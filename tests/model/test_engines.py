@@ -299,6 +299,37 @@ def test_a_fixed_stream_leaves_the_bits_of_the_others(engine: str, digits: Any) 
         np.testing.assert_array_equal(leaf[0], leaf[1])
 
 
+STREAMS = ("init_seed", "shift_seed", "dropout_seed")
+COMPILED = [
+    pytest.param(name, marks=pytest.mark.slow) for name in ("vmap", "pallas")
+]  # once for every fixed seed
+
+
+@pytest.mark.parametrize("engine", [pytest.param("lanes", marks=needs_lanes), *COMPILED])
+@settings(max_examples=3, deadline=None)
+@given(
+    stream=st.sampled_from(STREAMS),
+    fixed=st.integers(0, 2**32 - 1),
+    own=st.integers(0, 2**32 - 1),
+    other=st.integers(0, 2**32 - 1),
+)
+def test_only_the_seeds_of_the_streams_matter(
+    engine: str, stream: str, fixed: int, own: int, other: int, digits: Any
+) -> None:
+    """Fixing one stream gives the bits of a replica whose other streams are fixed to its own seed."""
+    e, v = load_engine(engine), variant("dropout")
+
+    def trained(seed: int, **seeds: int) -> list[Any]:
+        changed = replace(v, **seeds)
+        states = e.init(changed, np.array([seed], np.uint32))
+        after = e.train_epoch(changed, states, digits[0][:6], digits[1][:6], 2)
+        return jax.tree.leaves(after.params)
+
+    every = dict.fromkeys(STREAMS, own) | {stream: fixed}
+    for a, b in zip(trained(own, **{stream: fixed}), trained(other, **every), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
 # --- independence of replicas ------------------------------------------------------------------------------------
 
 

@@ -6,14 +6,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data import load
+from data.dataset import Examples
 from data.options import DatasetOptions
-from model.engines import vmap
+from model.engines import lanes, load_engine, vmap
+from model.streams import presentation_order
 from model.variants import variant
 from sweep.messages import Finished, Progress, Started
 from sweep.spec.shard import Cell, Shard
 from sweep.worker import checkpoint
 from sweep.worker.worker import run_shard
 from tests.sweep.small import assert_same_rows, rows, run_inline, small_spec
+
+needs_lanes = pytest.param(
+    "lanes", marks=pytest.mark.skipif(lanes.unsupported() is not None, reason=str(lanes.unsupported()))
+)
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +55,42 @@ def test_resumed_equals_uninterrupted_bit_for_bit(dataset, name):
         assert resumed[0].epoch == message.epoch
         assert finished(resumed).epochs.equals(finished(whole).epochs)
         assert finished(resumed).labels.equals(finished(whole).labels)
+
+
+@pytest.mark.parametrize(
+    "engine", [needs_lanes, *(pytest.param(name, marks=pytest.mark.slow) for name in ("vmap", "pallas"))]
+)
+def test_an_order_is_the_same_for_any_width_and_after_a_resume(engine):
+    digits = load(DatasetOptions("mnist5k", n_train=24, n_test=20))
+    tables = {}
+    for order_seed in (0, 3):
+        shard = shard_of(range(4), epochs=2, order_seed=order_seed)
+        whole = list(run_shard(shard, digits, engine, checkpoint_seconds=0))
+        tables[order_seed] = finished(whole).epochs.to_pandas()
+        resumed = list(run_shard(shard, digits, engine, resume_from=whole[1].checkpoint))
+        assert resumed[0].epoch == 1
+        assert finished(resumed).epochs.equals(finished(whole).epochs)
+        narrow = finished(run_shard(shard_of(range(1, 3), epochs=2, order_seed=order_seed), digits, engine))
+        expected = tables[order_seed].query("seed in (1, 2)").reset_index(drop=True)
+        assert narrow.epochs.to_pandas().equals(expected)
+        assert tables[order_seed]["train_loss"].tolist() == losses(engine, shard, digits)
+    assert (tables[0]["train_loss"] != tables[3]["train_loss"]).any()
+
+
+def losses(engine, shard, digits):
+    """Training loss of each seed and epoch, from the engine's functions and digits in the presentation order."""
+    runner, v = load_engine(engine), shard.cell.variant
+    states, found = runner.init(v, np.array(shard.seeds, np.uint32)), []
+    for epoch in range(1, v.epochs + 1):
+        order = presentation_order(v.order_seed, epoch, len(digits.train))
+        train = (
+            digits.train
+            if v.order_seed == 0
+            else Examples(digits.train.images[order], digits.train.labels[order])
+        )
+        states = runner.train_epoch(v, states, train.images, train.labels, epoch)
+        found.append(runner.evaluate(v, states.params, digits.train.images, digits.train.labels).loss)
+    return np.stack(found, axis=1).ravel().tolist()
 
 
 @settings(max_examples=30, deadline=None)
