@@ -36,9 +36,10 @@ def forest(
             for row in table.to_dict("records")
         ],
     )
-    ax.set_xlabel(f"change in {split} misses (95 % interval); negative is better")
+    ax.set_xlabel(f"change in {split} misses (95 % interval)")
     note = (
-        f"Filled: p < {st.ALPHA} after Holm over {len(table)} comparisons. Shaded: within ±{margin:g} misses."
+        f"Below 0: the change reduces misses. Filled: p < {st.ALPHA} after Holm over {len(table)} comparisons. "
+        f"Shaded: within ±{margin:g} misses."
     )
     return add_caption(fig, note, about(data.runs()))
 

@@ -3,6 +3,7 @@
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 from scipy import stats
 
@@ -32,7 +33,8 @@ KERNEL_TAIL = 3  # kernel widths that a density extends beyond the data
 def raincloud(data: Selection, *, split: SplitName = "test", numbers: str | None = None) -> Figure:
     """The misses of every seed: density, box, points; diamonds are published numbers."""
     runs, known = trained_runs(data), published_numbers(numbers)
-    fig = new_figure(0.8 * len(runs) + 1.1)
+    dense = any(r.n >= DENSITY_MINIMUM for r in runs)
+    fig = new_figure((0.8 if dense else 0.6) * len(runs) + 1.1)
     ax = fig.subplots()
     rng = np.random.default_rng(1989)
     for i, (r, look) in enumerate(zip(runs, looks([r.cell for r in runs]), strict=True)):
@@ -52,11 +54,13 @@ def raincloud(data: Selection, *, split: SplitName = "test", numbers: str | None
         heights = at - 0.23 + 0.07 * rng.uniform(-1, 1, len(points))
         ax.scatter(points, heights, s=6, color=look.colour, lw=0, alpha=0.7)
         _diamonds(ax, marks(r, split, known), at + 0.22)
-    label_rows(ax, names([r.cell for r in runs]), below=0.45, above=0.75)
+    label_rows(ax, names([r.cell for r in runs]), below=0.45, above=0.75 if dense else 0.6)
     ax.set_xlabel(f"{split} misses after the last epoch")
     cut = f"Points: the first {POINTS} seeds." if max(r.n for r in runs) > POINTS else ""
     style = "Filled diamond: same digits."
     box = "Box: quartiles; whiskers: smallest and largest."
+    if any(r.n < DENSITY_MINIMUM for r in runs):
+        box += f" A density is drawn from {DENSITY_MINIMUM} seeds on."
     return add_caption(fig, f"{about(runs)} {box} {cut}", letters(runs, split, known, style))
 
 
@@ -104,6 +108,8 @@ def ecdf(data: Selection, *, split: SplitName = "test", numbers: str | None = No
                 color=look.colour,
                 ha="right" if max(heights) < 1 else "center",
                 fontsize=SMALL,
+                path_effects=[withStroke(linewidth=2, foreground="white")],
+                zorder=6,
             )
     ax.set_xlabel(f"{split} misses after the last epoch")
     ax.set_ylabel("cumulative share of seeds")

@@ -93,13 +93,13 @@ def gallery(data: Selection) -> Figure:
         raise ValueError("no seed misclassifies a test digit: there is nothing to show")
     columns = min(COLUMNS, len(hardest))
     rows = -(-len(hardest) // columns)
-    fig = new_figure(0.9 * rows + 0.45)
+    fig = new_figure(1.0 * rows + 0.45)
     axes = fig.subplots(rows, columns, squeeze=False).ravel()
     for ax in axes:
         ax.set_axis_off()
     for ax, i in zip(axes, hardest, strict=False):
         ax.imshow(images[i].reshape(16, 16), cmap="gray_r", vmin=-1, vmax=1)
-        title = f"#{i}\n{truth[i]} → {votes[:, i].argmax()}, {wrong[i]:.0%}"
+        title = f"#{i}\n{truth[i]} → {votes[:, i].argmax()}\n{wrong[i]:.0%}"
         ax.set_title(title, fontsize=SMALL - 1, pad=2, linespacing=1.0)
     note = (
         "#: position in the test split. True label → most common wrong label, share of runs that are wrong."

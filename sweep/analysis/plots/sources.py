@@ -91,20 +91,22 @@ def early(data: Selection, *, split: SplitName = "test") -> Figure:
     """Correlation over seeds of the misses at each epoch with those at the last."""
     table = early_table(data.histories(MISSES[split]), split=split)
     runs = [r for r in trained_runs(data, 4) if len(rows_of(table, r.cell))]
-    fig = new_figure(3.4)
-    ax = fig.subplots()
+    fig, axes = panels(len(runs), 1.6, sharey=True)
     cells = [r.cell for r in runs]
-    for cell, name, look in zip(cells, names(cells), looks(cells), strict=True):
+    for ax, cell, name, look in zip(axes, cells, names(cells), looks(cells), strict=True):
         mine = rows_of(table, cell)
-        share = 100 * mine["epoch"] / mine["epochs"]
-        ax.fill_between(share, mine["r_lo"], mine["r_hi"], color=look.colour, alpha=0.08, lw=0)
-        ax.plot(share, mine["r"], color=look.colour, ls=look.line, label=name)
-    ax.axhline(0, color=GREY, lw=0.7)
-    ax.set_xlabel("share of the training, %")
-    ax.set_ylabel(f"correlation with the final {split} misses")
-    ax.set(xlim=(0, 100), ylim=(-1, 1))
-    fig.legend(loc="outside upper center", ncols=3)
-    return add_caption(fig, "Correlation over seeds; bands: 95 % (Fisher).", about(runs))
+        ax.fill_between(mine["epoch"], mine["r_lo"], mine["r_hi"], color=look.colour, alpha=0.25, lw=0)
+        ax.plot(mine["epoch"], mine["r"], color=look.colour)
+        ax.axhline(0, color=GREY, lw=0.7)
+        ax.set_title(name)
+        ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    axes[0].set_ylim(-1, 1)
+    for ax in axes[-2:]:
+        ax.set_xlabel("epoch")
+    for ax in axes[::2]:
+        ax.set_ylabel("correlation")
+    note = f"Correlation over seeds of the {split} misses at each epoch with the final ones; bands: 95 % (Fisher)."
+    return add_caption(fig, note, about(runs))
 
 
 @styled
@@ -122,7 +124,7 @@ def classes(data: Selection) -> Figure:
         ax.errorbar(
             at, mine["mean"] * share, yerr=reach, fmt=look.marker, ms=3.5, lw=1, color=look.colour, label=name
         )
-    ax.xaxis.set_major_locator(MaxNLocator(10, integer=True))
+    ax.xaxis.set_major_locator(FixedLocator(range(10)))
     ax.grid(axis="x", visible=False)
     ax.set_ylim(bottom=0)
     ax.set_xlabel("true label")
