@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from model.engines import CPU_WIDTH, Platform, preferred_width
+from model.engines import Platform, preferred_width
 from sweep.spec.shard import Shard
 
 FASTEST_FIRST: tuple[Platform, ...] = ("tpu", "gpu", "cpu")
@@ -82,21 +82,20 @@ def capacity_to_come(config: Mapping[str, Any]) -> dict[str, float]:
     return dict(total)
 
 
-def join(
-    shards: Sequence[Shard], width: int, at_least: int, keep: Collection[Shard]
-) -> list[tuple[Shard, ...]]:
-    """Group adjacent shards for an accelerator, which trains hundreds of seeds in the time of one.
+def join(shards: Sequence[Shard], width: int, keep: Collection[Shard]) -> list[tuple[Shard, ...]]:
+    """Group adjacent shards for an accelerator.
+
+    The engines pad a shard to whole blocks of `width` replicas, so a narrower shard takes as long as a full one, and
+    more shards than necessary can only add time, however many devices are idle.
 
     Args:
       shards: the plan.
       width: maximum number of seeds of a joined shard.
-      at_least: number of shards that should remain, so that no device is idle.
       keep: shards that are not joined, because they have a checkpoint.
 
     Returns:
       Groups of two or more shards of one cell, without gaps.
     """
-    width = min(width, max(CPU_WIDTH, -(-sum(len(s.seeds) for s in shards) // max(at_least, 1))))
     groups: list[list[Shard]] = []
     candidates = [s for s in shards if s not in keep]
     for shard in sorted(candidates, key=lambda s: (s.cell.folder, s.cell.key, s.seeds.start)):

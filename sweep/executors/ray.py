@@ -82,8 +82,7 @@ class _Queue:
         """Put shards into the queue; adjacent ones are joined if the main device is an accelerator."""
         if self._device != "cpu":
             checkpointed = {shard for shard in shards if self._load_checkpoint(shard)}
-            width, slots = self._fleet.width(self._device), self._fleet.slots(self._device)
-            for group in join(shards, width, slots, checkpointed):
+            for group in join(shards, self._fleet.width(self._device), checkpointed):
                 block = joined(group)
                 shards = [block, *(s for s in shards if s not in group)]
                 yield group[0], Repartitioned(group, (block,), "device")

@@ -6,8 +6,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.engines import CPU_WIDTH, WIDEST_BLOCK, block_width
-from model.variants import variant
+from model.engines import CPU_WIDTH, PALLAS_WIDTH, WIDEST_BLOCK, block_width
+from model.variants import VARIANTS, variant
 from sweep.executors.placement import Fleet, Node, capacity_to_come, join, joined, split_tail
 from sweep.spec.plan import plan
 from sweep.spec.seeds import SeedRanges
@@ -70,21 +70,36 @@ def test_a_block_is_a_power_of_two_and_never_narrower_than_on_a_cpu(memory):
     assert width & (width - 1) == 0
 
 
-@given(st.integers(1, 400), st.integers(1, 300), st.integers(0, 40), st.data())
-def test_joining_keeps_every_seed_and_every_shard_with_a_checkpoint(stop, width, devices, data):
+def after_joining(shards, width, checkpointed=()):
+    left = list(shards)
+    for group in join(shards, width, checkpointed):
+        left = [s for s in left if s not in group] + [joined(group)]
+    return left
+
+
+@given(st.integers(1, 400), st.integers(1, 300), st.data())
+def test_joining_keeps_every_seed_and_every_shard_with_a_checkpoint(stop, width, data):
     shards = shards_of(stop)
     checkpointed = set(data.draw(st.lists(st.sampled_from(shards), max_size=3)))
-    left = list(shards)
-    for group in join(shards, width, devices, checkpointed):
-        assert len(joined(group).seeds) <= max(width, CPU_WIDTH)
-        assert not checkpointed & set(group)
-        left = [s for s in left if s not in group] + [joined(group)]
+    left = after_joining(shards, width, checkpointed)
+    assert all(len(s.seeds) <= max(width, CPU_WIDTH) for s in left)
+    assert checkpointed <= set(left)
     assert seeds(left) == seeds(shards)
-    assert len(left) >= min(devices, len(shards)) or devices > len(shards)
 
 
-def test_a_whole_variant_is_one_shard_where_it_fits():
-    assert [len(joined(g).seeds) for g in join(shards_of(64), 256, 1, ())] == [64, 64]
+@given(st.integers(1, 3000))
+def test_a_tpu_trains_each_cell_in_the_fewest_blocks(stop):
+    """A narrower shard takes the time of a block of the engine pallas, so it is useless to spread few seeds."""
+    left = after_joining(shards_of(stop), Fleet([TPU]).width("tpu"))
+    assert len(left) == len(CELLS) * -(-stop // PALLAS_WIDTH)
+    assert sum(len(s.seeds) % PALLAS_WIDTH != 0 for s in left) == len(CELLS) * (stop % PALLAS_WIDTH != 0)
+
+
+def test_1000_seeds_of_five_variants_are_ten_blocks():
+    cells = [Cell(v, "mnist", "0" * 64) for v in VARIANTS.values()]
+    shards = plan(cells, SeedRanges([range(1000)]), {}, {}, CPU_WIDTH)
+    widths = [len(s.seeds) for s in after_joining(shards, Fleet([TPU]).width("tpu"))]
+    assert sorted(widths) == [488] * 5 + [512] * 5
 
 
 @given(st.integers(1, 300), st.integers(1, 64))
