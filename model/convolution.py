@@ -38,8 +38,10 @@ def _by_taps(planes: Array, kernel: Array) -> Array:
     m = n // 2 - 2
     # Even and odd rows and columns are separated, so that each tap reads a block without stride.
     phases = planes.reshape(*batch, n // 2, 2, n // 2, 2, channels)
+    # With the taps in one axis, XLA's GPU back end reads each tap where it is used; with two, it copies them first.
+    weights = kernel.reshape(25, *kernel.shape[2:])
     products = [
-        phases[..., i // 2 : i // 2 + m, i % 2, j // 2 : j // 2 + m, j % 2, :, None] * kernel[i, j]
+        phases[..., i // 2 : i // 2 + m, i % 2, j // 2 : j // 2 + m, j % 2, :, None] * weights[5 * i + j]
         for i in TAPS
         for j in TAPS
     ]

@@ -1,13 +1,14 @@
 """Estimates of the TPU compiler for the engines `vmap` and `pallas`. No TPU is needed.
 
-    python -m pip install 'lecun1989-sweep[tpu]'
+    python -m pip install -e '.[tpu]'
     python -m benchmarks.tpu [--engine pallas] [--variant base,dropout] [--chip v5e] [--replicas 1024]
 
 compiles training and evaluation for each chip and prints, in Markdown: kernels, cycles per update (or example) and
-replica, the share of the vector ALUs' slots that are filled, VMEM and HBM in use, the time to compile, and the time
-that 1,000 seeds × five variants would take on a host of eight chips. Nothing is measured: the cycles of `pallas` are
-the bundles of the final schedule, without stalls; those of `vmap` are the compiler's own estimates. Both exclude
-the work around the programs: the change of layout, transfers to and from the host, and start-up.
+replica, the share of the vector ALUs' slots that are filled, VMEM and HBM in use, the part of HBM for intermediate
+results, the time to compile, and the time that 1,000 seeds × five variants would take on a host of eight chips.
+Nothing is measured: the cycles of `pallas` are the bundles of the final schedule, without stalls; those of `vmap` are
+the compiler's own estimates. Both exclude the work around the programs: the change of layout, transfers to and from
+the host, and start-up.
 
     python -m benchmarks.tpu --measure
 
@@ -23,18 +24,19 @@ import tempfile
 from collections.abc import Sequence
 from importlib.util import find_spec
 
+from benchmarks.lowering import PARTS
+from benchmarks.measure import measure
+from benchmarks.options import names
 from benchmarks.tpu.chips import CHIPS
-from benchmarks.tpu.measure import measure
 from benchmarks.tpu.program import DUMP, Figures
 from benchmarks.tpu.sweep_time import describe
 from model.variants import VARIANTS
 
 ENGINES = ("vmap", "pallas")
-PARTS = ("training", "evaluation")
 SEEDS = 1000
 HEAD = """\
-| chip | engine | variant | part | kernels | cycles per replica | VALU slots filled | VMEM | HBM | compile |
-|---|---|---|---|---|---|---|---|---|---|"""
+| chip | engine | variant | part | kernels | cycles/replica | VALU filled | VMEM | HBM | temporary | compile |
+|---|---|---|---|---|---|---|---|---|---|---|"""
 
 
 def figures(engine: str, variant: str, chip: str, part: str, replicas: int) -> Figures:
@@ -67,23 +69,12 @@ def row(f: Figures) -> str:
     vmem = "" if f.vmem is None else f"{f.vmem / 2**20:.0f} MiB"
     return (
         f"| {f.chip} | {f.engine} | {f.variant} | {f.part} | {f.kernels} | {f.per_replica:,.1f} | {valu} | {vmem} | "
-        f"{f.hbm / 2**20:,.0f} MiB | {f.seconds:.1f} s |"
+        f"{f.hbm / 2**20:,.0f} MiB | {f.temporaries / 2**20:,.0f} MiB | {f.seconds:.1f} s |"
     )
 
 
 def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
-
-    def names(choices: Sequence[str]) -> object:
-        def parse(text: str) -> list[str]:
-            given = text.split(",")
-            if unknown := [name for name in given if name not in choices]:
-                raise argparse.ArgumentTypeError(
-                    f"{unknown[0]!r} is unknown: choose from {', '.join(choices)}"
-                )
-            return given
-
-        return parse
 
     parser = argparse.ArgumentParser(
         "python -m benchmarks.tpu", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -100,12 +91,10 @@ def main() -> None:
     """Compile, or measure, and print."""
     given = options()
     if given.measure:
-        measure(given.engine, given.variant, given.replicas)
+        measure("tpu", given.engine, given.variant, given.replicas)
         return
     if find_spec("libtpu") is None:
-        print(
-            "skipped: libtpu is not installed (python -m pip install 'lecun1989-sweep[tpu]')", file=sys.stderr
-        )
+        print("skipped: libtpu is not installed (python -m pip install -e '.[tpu]')", file=sys.stderr)
         return
     print(f"Compiler estimates for {given.replicas:,} replicas; nothing is measured on a device.\n")
     print(HEAD)

@@ -12,10 +12,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from benchmarks.lowering import TEST, TRAIN, lower_vmap, shapes
 from benchmarks.tpu import hlo, schedule
 from benchmarks.tpu.chips import CHIPS, VALU_SLOTS
 
-TRAIN, TEST = 7291, 2007  # digits
 DUMP = "LECUN1989_TPU_DUMP"  # environment variable: folder of libtpu's dumps
 
 
@@ -32,7 +32,8 @@ class Figures:
     cycles: float  # of an update, or of an example, of `width` replicas
     valu: float | None  # share of the vector ALUs' slots that are filled; None: not known
     vmem: int | None  # bytes; None: not known
-    hbm: int  # bytes
+    hbm: int  # bytes, arguments and results included
+    temporaries: int  # bytes of HBM for intermediate results
     seconds: float  # to compile
 
     @property
@@ -45,25 +46,27 @@ def compile_program(engine: str, name: str, chip: str, part: str, replicas: int)
     from model.numerics import configure
 
     configure("cpu")
-    import jax
     from jax.experimental import topologies
 
     topology = topologies.get_topology_desc(
         platform="tpu", topology_name=CHIPS[chip].topology, chips_per_host_bounds=(1, 1, 1)
     )
-    sharding = jax.sharding.SingleDeviceSharding(topology.devices[0])
-
-    def shape(dims: tuple[int, ...], dtype: Any = "float32") -> Any:
-        return jax.ShapeDtypeStruct(dims, dtype, sharding=sharding)
-
-    lowered = (_pallas if engine == "pallas" else _vmap)(name, part, replicas, shape)
+    device = topology.devices[0]
+    lowered = (_lower_pallas if engine == "pallas" else lower_vmap)(name, part, replicas, device)
     began = time.perf_counter()
     compiled = lowered.compile()
     seconds = time.perf_counter() - began
     memory = compiled.memory_analysis()
     hbm = memory.argument_size_in_bytes + memory.output_size_in_bytes + memory.temp_size_in_bytes
     figures = partial(
-        Figures, engine, name, chip, part, hbm=hbm - memory.alias_size_in_bytes, seconds=round(seconds, 1)
+        Figures,
+        engine,
+        name,
+        chip,
+        part,
+        hbm=hbm - memory.alias_size_in_bytes,
+        temporaries=memory.temp_size_in_bytes,
+        seconds=round(seconds, 1),
     )
     if engine == "vmap":
         estimates = hlo.Estimates(compiled.as_text())
@@ -84,7 +87,7 @@ def compile_program(engine: str, name: str, chip: str, part: str, replicas: int)
     return figures(block(TILE), 1, cycles, round(share, 3), program.vector_memory())
 
 
-def _pallas(name: str, part: str, replicas: int, shape: Any) -> Any:
+def _lower_pallas(name: str, part: str, replicas: int, device: Any) -> Any:
     import jax
 
     from model.engines.pallas import kernels
@@ -93,6 +96,7 @@ def _pallas(name: str, part: str, replicas: int, shape: Any) -> Any:
     from model.engines.pallas.tiles import replicas as block
     from model.variants import VARIANTS
 
+    shape = shapes(device)
     padded = -(-(TRAIN if part == "training" else TEST) // kernels.CHUNK) * kernels.CHUNK
     blocks = -(-replicas // block(TILE))
     examples = shape((1,), "int32"), shape((padded, 2, 128)), shape((1, padded), "int32")
@@ -104,24 +108,6 @@ def _pallas(name: str, part: str, replicas: int, shape: Any) -> Any:
     keys = shape((blocks, 4, *TILE), "uint32")
     train = jax.jit(partial(kernels.train, program), donate_argnums=5)
     return train.lower(*examples, shape((3, padded)), keys, [params] * len(program.states(TILE)))
-
-
-def _vmap(name: str, part: str, replicas: int, shape: Any) -> Any:
-    import jax
-
-    from model import training
-    from model.engines import vmap
-    from model.variants import VARIANTS
-
-    variant = VARIANTS[name]
-    seeds = jax.ShapeDtypeStruct((replicas,), "uint32")
-    states = jax.eval_shape(jax.vmap(partial(training.init, variant)), seeds)
-    states = jax.tree.map(lambda leaf: shape(leaf.shape, leaf.dtype), states)
-    n = TRAIN if part == "training" else TEST
-    digits = shape((n, 16, 16)), shape((n,), "int32")
-    if part == "evaluation":
-        return vmap._evaluate.lower(variant, states.params, *digits)
-    return vmap._train_epoch.lower(variant, states, *digits, shape((), "int32"), shape((n,)))
 
 
 if __name__ == "__main__":

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from benchmarks.lowering import TEST, TRAIN
 from benchmarks.tpu.chips import CHIPS, HOST_CHIPS
-from benchmarks.tpu.program import TEST, TRAIN, Figures
+from benchmarks.tpu.program import Figures
 from model.variants import VARIANTS
 
 

@@ -225,7 +225,7 @@ def test_a_chip_with_too_little_vector_memory_is_refused_by_name(monkeypatch: py
 
 @pytest.mark.parametrize("name", VARIANTS)
 def test_programs_export_for_a_tpu_without_one(name: str) -> None:
-    """Pallas accepts every operation; the compiler itself is asked by test_pallas_compiled.py."""
+    """Pallas accepts every operation; the compiler itself is asked by tests/benchmarks/test_tpu.py."""
     n = kernels.CHUNK
     examples = shape(1, dtype="int32"), shape(n, 2, 128), shape(1, n, dtype="int32")
     params = shape(2, PARAMETER_TILES, *TILE)

@@ -7,14 +7,14 @@ from importlib.util import find_spec
 
 import pytest
 
+from benchmarks.lowering import TEST, TRAIN
 from benchmarks.tpu import hlo, schedule
 from benchmarks.tpu.__main__ import figures
-from benchmarks.tpu.program import TEST, TRAIN
 from benchmarks.tpu.sweep_time import Job, makespan
 from model.variants import VARIANTS
 
 needs_libtpu = pytest.mark.skipif(
-    find_spec("libtpu") is None, reason="libtpu is not installed: python -m pip install '.[tpu]'"
+    find_spec("libtpu") is None, reason="libtpu is not installed: python -m pip install -e '.[tpu]'"
 )
 MOST_CYCLES = {"base": 125, "softmax": 125, "adamw": 200, "augment": 200, "dropout": 200}  # of an update
 

@@ -1,0 +1,1 @@
+"""What XLA compiles `vmap` to on a GPU. Start reading at `__main__.py`."""
