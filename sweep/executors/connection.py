@@ -126,6 +126,8 @@ def _local_ray(workers: int | None) -> Iterator[Connection]:
             server = _start(workers, folder)
         except Exception as error:
             raise ConnectionError(f"Ray does not start on this machine: {one_line(error)}") from None
+        for name, processes in server.all_processes.items():
+            _tell(cleaner, "".join(f"{name} {info.process.pid}\n" for info in processes))
         connection = Connection(server)
         try:
             yield connection
@@ -133,10 +135,18 @@ def _local_ray(workers: int | None) -> Iterator[Connection]:
             connection.check()  # Ray reports a dead server by many exceptions
             raise
         finally:
+            _tell(cleaner, f"{cleanup.CLOSING}\n")
             _stop(server, folder)
     finally:
-        with suppress(BrokenPipeError):
-            cleaner.communicate(cleanup.CLOSED)
+        _tell(cleaner, f"{cleanup.CLOSING}\n")
+        cleaner.communicate()
+
+
+def _tell(cleaner: subprocess.Popen[str], lines: str) -> None:
+    assert cleaner.stdin is not None
+    with suppress(BrokenPipeError):  # it was killed
+        cleaner.stdin.write(lines)
+        cleaner.stdin.flush()
 
 
 def _start(workers: int | None, folder: Path) -> RayNode:
