@@ -38,6 +38,7 @@ class Finished:
     epochs: pa.Table
     labels: pa.Table
     metadata: FileMetadata
+    weights: pa.Table | None = None  # of the seeds whose weights are kept
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from model import training
+from model import network, training
 from model.engines.blocks import in_blocks
 from model.engines.initial import init
 from model.network import Params
@@ -16,7 +16,7 @@ from model.variants import Variant
 
 IMAGES_PER_STEP = 256  # of all replicas together in evaluation: bounds its memory
 
-__all__ = ["evaluate", "init", "margins", "train_epoch", "unsupported"]
+__all__ = ["evaluate", "init", "margins", "outputs", "train_epoch", "unsupported"]
 
 
 def unsupported(variant: Variant | None = None) -> None:
@@ -46,6 +46,11 @@ def margins(variant: Variant, params: Params, images: np.ndarray) -> np.ndarray:
     return np.asarray(in_blocks(lambda block: _margins(variant, block, jnp.asarray(images)), params))
 
 
+def outputs(variant: Variant, params: Params, images: np.ndarray) -> np.ndarray:
+    """The ten outputs of each image, for replicas of any engine: [R, N, 10] float32. Arguments as for `margins`."""
+    return np.asarray(in_blocks(lambda block: _outputs(variant, block, jnp.asarray(images)), params))
+
+
 @partial(jax.jit, static_argnums=0)
 def _train_epoch(variant: Variant, states: ReplicaState, *digits: jax.Array) -> ReplicaState:
     program: Any = jax.vmap(
@@ -66,6 +71,13 @@ def _evaluate(variant: Variant, params: Params, images: jax.Array, labels: jax.A
 @partial(jax.jit, static_argnums=0)
 def _margins(variant: Variant, params: Params, images: jax.Array) -> jax.Array:
     program: Any = jax.vmap(lambda p: training.margins(variant, p, images, _images_per_step(params)), -1, -1)
+    result: jax.Array = _replicas_first(program(_replicas_last(params)))
+    return result
+
+
+@partial(jax.jit, static_argnums=0)
+def _outputs(variant: Variant, params: Params, images: jax.Array) -> jax.Array:
+    program: Any = jax.vmap(lambda p: network.outputs(variant, p, images), -1, -1)
     result: jax.Array = _replicas_first(program(_replicas_last(params)))
     return result
 

@@ -16,6 +16,7 @@ from sweep.cli.options import (
     JobArgument,
     JobsOption,
     JsonOption,
+    KeepWeightsOption,
     ManualOnHeadOption,
     RecipeOption,
     RootOption,
@@ -76,6 +77,7 @@ def submit(
     epochs: EpochsOption = None,
     engine: EngineOption = None,
     shard_width: WidthOption = None,
+    keep_weights: KeepWeightsOption = None,
     checkpoint_seconds: CheckpointOption = 30.0,
     manual_dir: ManualOnHeadOption = None,
     follow: Annotated[bool, typer.Option("--follow", help="Print the job's output until it ends")] = False,
@@ -96,6 +98,7 @@ def submit(
         "subset_seed": draw,
         "engine": engine,
         "shard_width": shard_width,
+        "keep_weights": keep_weights,
         "set": hyper_parameters(override, epochs),
     }
     wanted = [read_spec(spec, **changes) for spec in specs]

@@ -123,6 +123,13 @@ WidthOption = Annotated[
     typer.Option("--shard-width", metavar="N", help="Seeds trained together by one worker; default 16"),
 ]
 
+KeepWeightsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--keep-weights", metavar="RANGES", help="Store the final weights of these seeds, such as 0:8"
+    ),
+]
+
 # --- execution ---
 
 RootOption = Annotated[

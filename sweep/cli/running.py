@@ -15,6 +15,7 @@ from sweep.cli.options import (
     EpochsOption,
     Executor,
     ExecutorOption,
+    KeepWeightsOption,
     ManualOption,
     RayOption,
     RecipeOption,
@@ -53,6 +54,7 @@ def run(
     workers: WorkersOption = None,
     device: DeviceOption = Device.auto,
     shard_width: WidthOption = None,
+    keep_weights: KeepWeightsOption = None,
     checkpoint_seconds: CheckpointOption = 30.0,
     manual_dir: ManualOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the runs to train, and stop")] = False,
@@ -73,6 +75,7 @@ def run(
         subset_seed=draw,
         engine=engine,
         shard_width=shard_width,
+        keep_weights=keep_weights,
         set=hyper_parameters(override, epochs),
     )
     store = Store(root)

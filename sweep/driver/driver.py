@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from sweep.driver.cost import Costs
 from sweep.messages import (
+    Events,
     Execute,
     Failed,
     Finished,
@@ -21,6 +22,8 @@ from sweep.store import lease
 from sweep.store.records import Datasets, cells, record_sweep
 from sweep.store.store import Store
 from sweep.store.tidy import tidy
+from sweep.store.weights import differing, missing_weights, save_weights
+from sweep.text import counted
 
 
 @dataclass
@@ -64,24 +67,33 @@ def train(
     observer = observer or Observer()
     store.refresh()  # another driver may have finished shards before this one held the root
     record_sweep(store, spec, datasets)
-    shards = missing(spec, store, datasets)
-    tidy(store, cells(spec, datasets), shards)
-    outcome = Outcome(planned=shards)
-    observer.begin(shards, count(spec) - sum(len(s.seeds) for s in shards))
+    shards, repeated = missing(spec, store, datasets), without_weights(spec, store, datasets)
+    tidy(store, cells(spec, datasets), [*shards, *repeated])
+    outcome = Outcome(planned=[*shards, *repeated])
+    if repeated:
+        runs = counted(sum(len(s.seeds) for s in repeated), "stored run")
+        observer.phase(f"training {runs} again for the weights; the stored rows are not changed")
+    observer.begin(outcome.planned, count(spec) - sum(len(s.seeds) for s in shards))
+    for write, part in ((_write, shards), (_write_weights, repeated)):
+        for shard, message in _expected(part, execute(part, store.checkpoints.load)) if part else ():
+            check()
+            observer.message(shard, write(store, shard, message, outcome))
+    return outcome
+
+
+def _expected(shards: list[Shard], events: Events) -> Events:
+    """Without late and repeated messages: those of shards that have ended or were replaced."""
     expected = set(shards)
-    for shard, message in execute(shards, store.checkpoints.load) if shards else ():
+    for shard, message in events:
         if shard not in expected:
             continue
-        check()
-        _write(store, shard, message, outcome)
         match message:
             case Repartitioned(removed, added):
                 expected.difference_update(removed)
                 expected.update(added)
             case Finished() | Failed():
                 expected.remove(shard)
-        observer.message(shard, message)
-    return outcome
+        yield shard, message
 
 
 def missing(spec: SweepSpec, store: Store, datasets: Datasets) -> list[Shard]:
@@ -101,17 +113,30 @@ def missing(spec: SweepSpec, store: Store, datasets: Datasets) -> list[Shard]:
     return sorted(shards, key=lambda s: -costs.weight(s.cell.variant) * s.work)
 
 
+def without_weights(spec: SweepSpec, store: Store, datasets: Datasets) -> list[Shard]:
+    """Shards of finished runs whose weights the spec keeps and the store lacks. Arguments as for `missing`."""
+    if not (store.exists and spec.keep_weights):
+        return []
+    return [
+        Shard(cell, seeds)
+        for cell in cells(spec, datasets)
+        for seeds in missing_weights(store, cell, spec.kept_seeds).split(spec.shard_width)
+    ]
+
+
 def count(spec: SweepSpec) -> int:
     """Number of runs of a spec."""
     return len(list(spec.cells())) * len(spec.seed_ranges)
 
 
-def _write(store: Store, shard: Shard, message: Message, outcome: Outcome) -> None:
-    """Store the content of a message before the next one is received."""
+def _write(store: Store, shard: Shard, message: Message, outcome: Outcome) -> Message:
+    """Store the content of a message before the next one is received, and return the message."""
     match message:
         case Progress(checkpoint=bytes() as content):
             store.checkpoints.save(shard, content)
-        case Finished(epochs, labels, metadata):
+        case Finished(epochs, labels, metadata, weights):
+            if weights is not None:  # first: a finished run has all its files
+                save_weights(store, shard, weights, metadata)
             store.append(shard, epochs, labels, metadata)
             outcome.finished.append(shard)
         case Failed(traceback):
@@ -121,3 +146,19 @@ def _write(store: Store, shard: Shard, message: Message, outcome: Outcome) -> No
             store.checkpoints.drop(shard)  # else the next run would start with the whole shard again
         case Started() | Progress() | Retried() | Repartitioned():
             pass
+    return message
+
+
+def _write_weights(store: Store, shard: Shard, message: Message, outcome: Outcome) -> Message:
+    """`_write` for runs that are stored already: keeps their weights, and fails if the runs differ from the rows."""
+    match message:
+        case Finished(epochs, _, metadata, weights) if weights is not None:
+            if reason := differing(store, shard, epochs, metadata):
+                return _write(store, shard, Failed(reason), outcome)
+            save_weights(store, shard, weights, metadata)
+            store.checkpoints.drop(shard)
+            store.failures.drop(shard)
+            outcome.finished.append(shard)
+            return message
+        case _:
+            return _write(store, shard, message, outcome)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from data import DatasetOptions, is_local, load
 from data.dataset import Dataset
 from model.numerics import configure
-from sweep.driver.driver import Outcome, count, missing, train
+from sweep.driver.driver import Outcome, count, missing, train, without_weights
 from sweep.errors import StoreError
 from sweep.executors.choose import executor
 from sweep.messages import Observer
@@ -40,7 +40,7 @@ def run(spec: SweepSpec, store: Store, settings: Settings, observer: Observer | 
     recorded = recorded_datasets(store, spec) if store.exists else {}
     if store.exists:
         store.completed()  # fail on corrupt files before anything is written
-    if recorded and not missing(spec, store, recorded):
+    if recorded and not (missing(spec, store, recorded) or without_weights(spec, store, recorded)):
         observer.begin([], count(spec))
         return Outcome()
     with _loading(spec, recorded, settings.manual_dir) as loading:
@@ -61,7 +61,7 @@ def run(spec: SweepSpec, store: Store, settings: Settings, observer: Observer | 
                     spec,
                     store,
                     records,
-                    lambda shards, load: execute(shards, by_digest, spec.engine, load),
+                    lambda shards, load: execute(shards, by_digest, spec.engine, spec.kept_seeds, load),
                     observer,
                     check,
                 )

@@ -6,10 +6,12 @@ from contextlib import contextmanager
 from data.dataset import Dataset
 from sweep.messages import Events, LoadCheckpoint
 from sweep.settings import Settings
+from sweep.spec.seeds import SeedRanges
 from sweep.spec.shard import Shard
 
-Execute = Callable[[list[Shard], Mapping[str, Dataset], str, LoadCheckpoint], Events]
-"""Trains shards. Arguments: the shards, longest first; data sets by digest; engine name or "auto"; checkpoints."""
+Execute = Callable[[list[Shard], Mapping[str, Dataset], str, SeedRanges, LoadCheckpoint], Events]
+"""Trains shards. Arguments: the shards, longest first; data sets by digest; engine name or "auto"; seeds whose
+weights are kept; checkpoints."""
 
 
 @contextmanager
@@ -22,8 +24,8 @@ def executor(settings: Settings) -> Iterator[Execute]:
     if settings.executor == "inline":
         from sweep.executors.inline import run_inline
 
-        yield lambda shards, datasets, engine, load: run_inline(
-            shards, datasets, engine, settings.checkpoint_seconds, load
+        yield lambda shards, datasets, engine, keep, load: run_inline(
+            shards, datasets, engine, keep, settings.checkpoint_seconds, load
         )
         return
     from sweep.executors.environment import set_ray_environment
@@ -34,6 +36,6 @@ def executor(settings: Settings) -> Iterator[Execute]:
 
     device = None if settings.device == "auto" else settings.device
     with connect(settings.address, settings.workers) as connection:
-        yield lambda shards, datasets, engine, load: run_on_ray(
-            connection, shards, datasets, engine, device, settings.checkpoint_seconds, load
+        yield lambda shards, datasets, engine, keep, load: run_on_ray(
+            connection, shards, datasets, engine, keep, device, settings.checkpoint_seconds, load
         )

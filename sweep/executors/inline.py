@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from data.dataset import Dataset
 from model.numerics import configure
 from sweep.messages import Events, LoadCheckpoint
+from sweep.spec.seeds import SeedRanges
 from sweep.spec.shard import Shard
 
 
@@ -12,6 +13,7 @@ def run_inline(
     shards: list[Shard],
     datasets: Mapping[str, Dataset],
     engine: str,
+    keep_weights: SeedRanges,
     checkpoint_seconds: float,
     load_checkpoint: LoadCheckpoint,
 ) -> Events:
@@ -21,6 +23,7 @@ def run_inline(
       shards: in the order in which they are trained.
       datasets: by digest.
       engine: name, or "auto".
+      keep_weights: seeds whose final weights are returned.
       checkpoint_seconds: minimum time between two checkpoints of a shard.
       load_checkpoint: loads the last checkpoint of a shard.
 
@@ -32,5 +35,5 @@ def run_inline(
 
     for shard in shards:
         dataset = datasets[shard.cell.dataset_digest]
-        for message in run_shard(shard, dataset, engine, load_checkpoint(shard), checkpoint_seconds):
-            yield shard, message
+        messages = run_shard(shard, dataset, engine, load_checkpoint(shard), checkpoint_seconds, keep_weights)
+        yield from ((shard, message) for message in messages)

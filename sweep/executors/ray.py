@@ -17,6 +17,7 @@ from sweep.executors.placement import join, joined, split_tail
 from sweep.executors.retry import Attempt, after_fault
 from sweep.executors.streams import Streams
 from sweep.messages import Events, LoadCheckpoint, Repartitioned
+from sweep.spec.seeds import SeedRanges
 from sweep.spec.shard import Shard
 
 FLEET_SECONDS = 5.0  # between two queries of the cluster's nodes
@@ -28,6 +29,7 @@ def run_on_ray(
     shards: list[Shard],
     datasets: Mapping[str, Dataset],
     engine: str,
+    keep_weights: SeedRanges,
     device: Platform | None,
     checkpoint_seconds: float,
     load_checkpoint: LoadCheckpoint,
@@ -42,6 +44,7 @@ def run_on_ray(
       shards: longest first.
       datasets: by digest; each is sent once.
       engine: name, or "auto".
+      keep_weights: seeds whose final weights are returned.
       device: the only kind to use; None for all that the cluster has.
       checkpoint_seconds: minimum time between two checkpoints of a shard.
       load_checkpoint: loads the last checkpoint of a shard, each time it is submitted.
@@ -52,7 +55,7 @@ def run_on_ray(
     Raises:
       ConnectionError: a process of the local Ray ended.
     """
-    streams = Streams(datasets, engine, checkpoint_seconds, load_checkpoint, connection.check)
+    streams = Streams(datasets, engine, keep_weights, checkpoint_seconds, load_checkpoint, connection.check)
     queue = _Queue(connection, streams, device, load_checkpoint)
     metrics = Metrics(max(len(d.train.labels) for d in datasets.values()))
     yield from queue.add(shards)

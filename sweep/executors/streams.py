@@ -14,6 +14,7 @@ from sweep.executors.placement import Node
 from sweep.executors.retry import Attempt
 from sweep.executors.tasks import RESOURCES, train_on_accelerator, train_on_cpu
 from sweep.messages import Finished, LoadCheckpoint, Message
+from sweep.spec.seeds import SeedRanges
 
 
 @dataclass
@@ -33,6 +34,7 @@ class Streams:
         self,
         datasets: Mapping[str, Dataset],
         engine: str,
+        keep_weights: SeedRanges,
         checkpoint_seconds: float,
         load_checkpoint: LoadCheckpoint,
         check: Callable[[], None],
@@ -40,11 +42,13 @@ class Streams:
         """Put the data sets into Ray's object store.
 
         Args:
-          datasets, engine, checkpoint_seconds, load_checkpoint: as for `sweep.executors.ray.run_on_ray`.
+          datasets, engine, keep_weights, checkpoint_seconds, load_checkpoint: as for
+            `sweep.executors.ray.run_on_ray`.
           check: raises an error if Ray has ended. Called before each use of Ray, which otherwise ends the process.
         """
         self._stored = {digest: ray.put(dataset) for digest, dataset in datasets.items()}
-        self._engine, self._checkpoint_seconds = engine, checkpoint_seconds
+        self._engine, self._keep_weights = engine, keep_weights
+        self._checkpoint_seconds = checkpoint_seconds
         self._load_checkpoint, self._check = load_checkpoint, check
         self._tasks: dict[Any, InFlight] = {}  # by Ray's generator of message references
 
@@ -70,6 +74,7 @@ class Streams:
             device,
             self._checkpoint_seconds,
             self._load_checkpoint(shard),
+            self._keep_weights,
         )
         self._tasks[stream] = InFlight(attempt, node.id if node else None)
 

@@ -12,6 +12,7 @@ from model.numerics import configure
 from sweep.executors import native
 from sweep.messages import Message
 from sweep.settings import PLATFORM
+from sweep.spec.seeds import SeedRanges
 from sweep.spec.shard import Shard
 
 JAX_PLATFORM: dict[Platform, str] = {"cpu": "cpu", "gpu": "cuda", "tpu": "tpu"}
@@ -34,12 +35,13 @@ def _train(
     device: Platform,
     checkpoint_seconds: float,
     checkpoint: bytes | None,
+    keep_weights: SeedRanges,
 ) -> Iterator[Message]:
     """Set up this process for one device and train a shard. Arguments as for `run_shard`."""
     _set_up(device)
     from sweep.worker.worker import run_shard  # imports JAX
 
-    yield from run_shard(shard, dataset, engine, checkpoint, checkpoint_seconds)
+    yield from run_shard(shard, dataset, engine, checkpoint, checkpoint_seconds, keep_weights)
 
 
 def _set_up(device: Platform) -> None:

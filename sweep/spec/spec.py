@@ -34,7 +34,7 @@ MAX_RUNS = 10_000_000
 IDENTITY = Identity(
     version_1=frozenset({"name", "variants", "recipe", "seeds", "dataset", "set", "engine", "shard_width"}),
 )
-EXECUTION = frozenset(("engine", "shard_width"))  # stored, but no part of the digest
+EXECUTION = frozenset(("engine", "shard_width", "keep_weights"))  # stored, but no part of the digest
 
 
 Names = Annotated[tuple[str, ...], BeforeValidator(as_list)]
@@ -103,6 +103,7 @@ class SweepSpec(BaseModel):
     set: dict[str, tuple[Any, ...]] = Field(default_factory=dict)  # values of each hyper-parameter: a grid
     engine: str = "auto"  # or a key of `model.engines.ENGINES`
     shard_width: Annotated[WholeNumber, Field(ge=1, le=65536)] = 16  # seeds trained together by one worker
+    keep_weights: str = ""  # seeds whose final weights are stored; those not in `seeds` are ignored
 
     @field_validator("name")
     @classmethod
@@ -122,7 +123,7 @@ class SweepSpec(BaseModel):
             raise ValueError(f"unknown engine {name!r}{nearest(name, choices)}")
         return name
 
-    @field_validator("seeds", mode="before")
+    @field_validator("seeds", "keep_weights", mode="before")
     @classmethod
     def _seeds(cls, seeds: Any) -> str:
         parts = seeds if isinstance(seeds, list | tuple) else [seeds]
@@ -161,12 +162,19 @@ class SweepSpec(BaseModel):
         runs = len(list(self.cells())) * len(self.seed_ranges)
         if runs > MAX_RUNS:
             raise ValueError(f"{runs:,} runs: at most {MAX_RUNS:,} fit one sweep")
+        if self.keep_weights and not self.kept_seeds:
+            raise ValueError(f"keep_weights: {self.keep_weights} has none of the seeds {self.seeds}")
         return self
 
     @property
     def seed_ranges(self) -> SeedRanges:
         """The seeds, parsed."""
         return SeedRanges.parse(self.seeds)
+
+    @property
+    def kept_seeds(self) -> SeedRanges:
+        """The seeds whose final weights are stored."""
+        return SeedRanges.parse(self.keep_weights) & self.seed_ranges if self.keep_weights else SeedRanges()
 
     def cells(self) -> Iterator[tuple[Variant, DatasetOptions]]:
         """Every requested variant with its data set; equal ones (by digest) occur once."""

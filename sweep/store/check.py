@@ -4,6 +4,7 @@ Nothing is changed; `sweep doctor --repair` quarantines the damaged files.
 """
 
 import json
+import math
 from collections import defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,8 +15,10 @@ import numpy as np
 import pyarrow as pa
 
 from model.identity import UnknownField
+from model.parameters import PARAMETERS
 from model.variants import Variant
 from sweep.errors import StoreError
+from sweep.spec.seeds import SeedRanges
 from sweep.spec.shard import Cell, Shard
 from sweep.store import parquet
 from sweep.store.checkpoint import unpack
@@ -26,7 +29,7 @@ from sweep.store.schema import FileMetadata, Kind, schema
 from sweep.store.store import LAYOUT_VERSION, MARKER, QUARANTINES, Store
 
 Severity = Literal["damaged", "unverified", "harmless"]
-FOLDERS = ("epochs", "labels", "checkpoints", "failures", "sweeps")
+FOLDERS = ("epochs", "labels", "weights", "checkpoints", "failures", "sweeps")
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ def examine(store: Store) -> list[Finding]:
     with ThreadPoolExecutor(16) as pool:
         results = dict(zip(paths, pool.map(lambda path: _examine_file(store, path), paths), strict=True))
     findings = [r for r in results.values() if isinstance(r, Finding)]
-    findings += _examine_pairs(results)
+    findings += [*_examine_pairs(results), *_examine_weights(results)]
     stored = {p: r for p, r in results.items() if isinstance(r, FileMetadata) and p.startswith("epochs/")}
     findings += _overlaps(stored)
     return sorted(findings, key=lambda finding: finding.path)
@@ -93,7 +96,7 @@ def _examine_content(path: str, content: bytes) -> Finding | FileMetadata | None
     match top, path.rpartition(".")[2]:
         case _ if path == MARKER:
             _examine_marker(content)
-        case "epochs" | "labels" as kind, "parquet":
+        case "epochs" | "labels" | "weights" as kind, "parquet":
             return check_table(content, kind, path)[1]
         case "checkpoints", "npz":
             if unpack(content).shard != path.rpartition("/")[2].removesuffix(".npz"):
@@ -139,6 +142,9 @@ def check_table(content: bytes, kind: Kind, path: str) -> tuple[pa.Table, FileMe
         raise Damaged("does not contain each of its seeds once")
     if kind == "epochs" and not np.array_equal(table["epoch"].to_numpy(), np.tile(epochs, len(seeds))):
         raise Damaged("does not contain each epoch of each seed once")
+    for name, shape in PARAMETERS.items() if kind == "weights" else ():
+        if set(table[name].combine_chunks().value_lengths().to_pylist()) - {None, math.prod(shape)}:
+            raise Damaged(f"does not have {math.prod(shape)} values of {name} in each row")
     return table, metadata
 
 
@@ -180,6 +186,22 @@ def _examine_pairs(results: dict[str, Finding | FileMetadata | None]) -> Iterato
         elif other is None:
             yield Finding(
                 path, "belongs to no finished shard; the next run deletes or replaces it", "harmless"
+            )
+
+
+def _examine_weights(results: dict[str, Finding | FileMetadata | None]) -> Iterator[Finding]:
+    """Weights whose runs are not finished."""
+    files = [(path, file) for path, file in results.items() if isinstance(file, FileMetadata)]
+    finished: dict[tuple[str, str], list[range]] = defaultdict(list)
+    for path, file in files:
+        if path.startswith("epochs/"):
+            finished[file.key].append(file.seeds)
+    for path, file in files:
+        if path.startswith("weights/") and SeedRanges([file.seeds]) - SeedRanges(finished[file.key]):
+            yield Finding(
+                path,
+                "contains runs that are not finished; the next run that trains them deletes it",
+                "harmless",
             )
 
 

@@ -6,13 +6,14 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
+from model.parameters import PARAMETERS
 from sweep.store.errors import Damaged, NewerVersion
 
 METADATA_KEY = b"lecun1989_sweep"
 
 OK, DIVERGED = "ok", "diverged"
 
-Kind = Literal["epochs", "labels"]
+Kind = Literal["epochs", "labels", "weights"]
 
 # Each column with the schema version that added it. A column added after version 1 must be nullable: files of earlier
 # versions are read as if it were null in every row.
@@ -40,6 +41,14 @@ _COLUMNS: dict[Kind, list[tuple[int, pa.Field]]] = {
         (1, pa.field("predictions", pa.binary())),  # label of each test digit, uint8; null if diverged
         (2, pa.field("margins", pa.list_(pa.float16()))),  # of each test digit: see `Engine.margins`
     ],
+    "weights": [
+        (1, pa.field("variant", pa.string(), False)),
+        (1, pa.field("recipe", pa.string(), False)),
+        (1, pa.field("dataset", pa.string(), False)),
+        (1, pa.field("seed", pa.int64(), False)),
+        # Parameters after the last epoch in row-major order; null if diverged.
+        *((1, pa.field(name, pa.list_(pa.field("element", pa.float32())))) for name in PARAMETERS),
+    ],
 }
 SCHEMA_VERSION = max(since for columns in _COLUMNS.values() for since, _ in columns)
 
@@ -49,7 +58,7 @@ def schema(kind: Kind, version: int = SCHEMA_VERSION) -> pa.Schema:
     return pa.schema([column for since, column in _COLUMNS[kind] if since <= version])
 
 
-EPOCHS, LABELS = schema("epochs"), schema("labels")
+EPOCHS, LABELS, WEIGHTS = schema("epochs"), schema("labels"), schema("weights")
 
 
 def conform(table: pa.Table, wanted: pa.Schema) -> pa.Table:
@@ -83,6 +92,16 @@ class FileMetadata:
     seconds: float  # spent on this shard by the worker that finished it
     environment: dict[str, str] = field(default_factory=dict)  # host, and the devices visible to the worker
     schema_version: int = SCHEMA_VERSION
+
+    @property
+    def seeds(self) -> range:
+        """Seeds of the file's runs."""
+        return range(self.first_seed, self.last_seed + 1)
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Cell key: digests of the variant and of the data set."""
+        return self.variant_digest, self.dataset_digest
 
     def encode(self) -> bytes:
         """As JSON, the value of `METADATA_KEY` in a file's key-value metadata."""

@@ -1,8 +1,9 @@
-"""One small file per shard: checkpoints of shards in progress, and tracebacks of failed ones."""
+"""One file per shard: checkpoints of shards in progress, tracebacks of failed ones, and kept weights."""
 
 import re
 from collections import defaultdict
 from dataclasses import dataclass
+from typing import Literal
 
 from sweep.spec.seeds import SeedRanges
 from sweep.spec.shard import Shard
@@ -19,7 +20,7 @@ class ShardFiles:
     """
 
     folder: Folder
-    kind: str
+    kind: Literal["checkpoints", "failures", "weights"]
     ending: str
 
     def save(self, shard: Shard, content: bytes) -> None:

@@ -4,6 +4,7 @@
     <root>/sweeps/NAME-DIGEST.json   records of the sweeps (`sweep.store.records`)
     <root>/epochs/VARIANT-DIGEST/DATASET-DIGEST/seeds-FIRST-LAST-ID.parquet    one row per (seed, epoch)
     <root>/labels/…/same name        one row per seed: predicted test labels after the last epoch
+    <root>/weights/…/same form       one row per kept seed: the network's parameters after the last epoch
     <root>/checkpoints/…/same name   .npz, of shards in progress
     <root>/failures/…/same name      .txt, tracebacks of failed shards
     <root>/quarantine/…/same name    files that `sweep doctor` found damaged
@@ -55,12 +56,12 @@ class StoredFile:
     @property
     def seeds(self) -> range:
         """Seeds of its runs."""
-        return range(self.metadata.first_seed, self.metadata.last_seed + 1)
+        return self.metadata.seeds
 
     @property
     def key(self) -> tuple[str, str]:
         """Cell key: digests of the variant and of the data set."""
-        return self.metadata.variant_digest, self.metadata.dataset_digest
+        return self.metadata.key
 
 
 class Store:
@@ -70,6 +71,7 @@ class Store:
       root: the address as given.
       exists: whether the root has been created.
       folder: its files.
+      weights: final weights of the seeds that sweeps keep (`sweep.store.weights`).
       checkpoints: checkpoints of shards in progress.
       failures: tracebacks of failed shards; the first line of each is the shard's title.
     """
@@ -86,6 +88,7 @@ class Store:
         """
         self.root = root
         self.folder = folder or folder_at(root)
+        self.weights = ShardFiles(self.folder, "weights", ".parquet")
         self.checkpoints = ShardFiles(self.folder, "checkpoints", ".npz")
         self.failures = ShardFiles(self.folder, "failures", ".txt")
         kind = self.folder.kind()

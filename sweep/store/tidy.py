@@ -7,8 +7,9 @@ from pyarrow import fs
 from sweep.spec.shard import Cell, Shard
 from sweep.store.folder import is_temporary
 from sweep.store.store import Store
+from sweep.store.weights import drop_replaced
 
-_OWN = ("epochs", "labels", "checkpoints", "failures", "sweeps", "")  # "" for the top of the root
+_OWN = ("epochs", "labels", "weights", "checkpoints", "failures", "sweeps", "")  # "" for the top of the root
 
 
 def tidy(store: Store, cells: Iterable[Cell], planned: Iterable[Shard]) -> None:
@@ -18,6 +19,7 @@ def tidy(store: Store, cells: Iterable[Cell], planned: Iterable[Shard]) -> None:
     - Checkpoints and failures of shards that are not planned.
     - Labels of shards that are neither finished nor planned. Those of planned shards are replaced: a deletion that
       the network repeats late could otherwise hit the new file.
+    - Weights of the runs that will be trained again, perhaps by another engine.
 
     Args:
       store: the root, held by this driver.
@@ -29,6 +31,7 @@ def tidy(store: Store, cells: Iterable[Cell], planned: Iterable[Shard]) -> None:
     """
     for path in temporaries(store):
         store.folder.drop(path)
+    planned = list(planned)
     keep = {shard.path for shard in planned}
     finished = {file.path for file in store.files}
     for cell_folder in {cell.folder for cell in cells}:
@@ -41,6 +44,7 @@ def tidy(store: Store, cells: Iterable[Cell], planned: Iterable[Shard]) -> None:
             unused = f"{cell_folder}/{name}" not in finished | keep
             if unused and not _exists(store, f"epochs/{shard}"):
                 store.folder.drop(f"labels/{shard}")
+    drop_replaced(store, planned)
 
 
 def _exists(store: Store, path: str) -> bool:

@@ -5,8 +5,11 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from model.network import Params
+from model.parameters import from_tree
 from model.variants import Variant
-from sweep.store.schema import DIVERGED, EPOCHS, LABELS, OK, conform
+from sweep.spec.seeds import SeedRanges
+from sweep.store.schema import DIVERGED, EPOCHS, LABELS, OK, WEIGHTS, conform
 
 
 class Measured(NamedTuple):
@@ -95,3 +98,32 @@ def labels_table(
         rows = [m if ok else None for m, ok in zip(margins, finite, strict=True)]
         table = table.append_column(LABELS.field("margins"), pa.array(rows, pa.list_(pa.float16())))
     return conform(table, LABELS)
+
+
+def weights_table(
+    variant: Variant, dataset: str, seeds: range, kept: SeedRanges, params: Params, finite: np.ndarray
+) -> pa.Table | None:
+    """Columns of `schema.WEIGHTS`, one row per kept seed; None if the shard has none.
+
+    Args:
+      kept: seeds whose weights are stored, of this and other shards.
+      params: leaves [R, …], after the last epoch.
+      finite: [R] bool; a diverged replica has no weights.
+    """
+    rows = [i for i, seed in enumerate(seeds) if seed in kept]
+    if not rows:
+        return None
+    arrays = {
+        name: [array[i].ravel() if finite[i] else None for i in rows]
+        for name, array in from_tree(params).items()
+    }
+    table = pa.table(
+        {
+            "variant": [variant.name] * len(rows),
+            "recipe": [variant.recipe] * len(rows),
+            "dataset": [dataset] * len(rows),
+            "seed": np.array([seeds[i] for i in rows], np.int64),
+        }
+        | {name: pa.array(values, WEIGHTS.field(name).type) for name, values in arrays.items()}
+    )
+    return conform(table, WEIGHTS)

@@ -21,12 +21,14 @@ from model.streams import presentation_order
 from model.training import Evaluation, ReplicaState, learning_rates
 from sweep.messages import Finished, Progress, Started
 from sweep.provenance import code_id
+from sweep.spec.seeds import SeedRanges
 from sweep.spec.shard import Shard
 from sweep.store.schema import FileMetadata
 from sweep.worker import checkpoint
 from sweep.worker.checkpoint import Checkpoint
-from sweep.worker.measure import Measured, epochs_table, labels_table
+from sweep.worker.measure import Measured, epochs_table, labels_table, weights_table
 
+NO_SEEDS = SeedRanges()
 DEVICE_VARIABLES = ("JAX_PLATFORMS", "CUDA_VISIBLE_DEVICES", "TPU_VISIBLE_CHIPS", "TPU_CHIPS_PER_HOST_BOUNDS")
 
 
@@ -36,6 +38,7 @@ def run_shard(
     engine: str,
     resume_from: bytes | None = None,
     checkpoint_seconds: float = 30.0,
+    keep_weights: SeedRanges = NO_SEEDS,
 ) -> Iterator[Started | Progress | Finished]:
     """Train a shard to its last epoch.
 
@@ -45,6 +48,7 @@ def run_shard(
       engine: a name in `model.engines.ENGINES`, or "auto".
       resume_from: a checkpoint of this shard; ignored if it cannot be read.
       checkpoint_seconds: minimum time between two checkpoints.
+      keep_weights: seeds whose final weights are returned; seeds of other shards are ignored.
 
     Yields:
       One Started, one Progress per epoch, one Finished. The tables of a resumed shard equal those of an
@@ -81,13 +85,12 @@ def run_shard(
         _, test = _measure(runner, shard, states, dataset, None)
     margins = runner.margins(variant, states.params, dataset.test.images)
     n_train, n_test = len(dataset.train), len(dataset.test)
-    name = shard.cell.dataset
+    name, finite = shard.cell.dataset, rows[-1].finite
     yield Finished(
         epochs=epochs_table(variant, name, shard.seeds, rows, rates, n_train, n_test),
-        labels=labels_table(
-            variant, name, shard.seeds, np.asarray(test.predictions), rows[-1].finite, margins
-        ),
+        labels=labels_table(variant, name, shard.seeds, np.asarray(test.predictions), finite, margins),
         metadata=_metadata(shard, dataset, engine, started, time.monotonic() - start),
+        weights=weights_table(variant, name, shard.seeds, keep_weights, states.params, finite),
     )
 
 
