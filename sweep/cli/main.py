@@ -7,7 +7,7 @@ import typer
 
 from sweep.analysis.plots.registry import PLOTS
 from sweep.analysis.tables.registry import TABLES
-from sweep.cli import about, cluster, doctor, maintenance, monitor, results, running
+from sweep.cli import about, cluster, doctor, maintenance, monitor, predict, results, running
 from sweep.cli.options import epilog
 from sweep.cli.process import run_process
 
@@ -48,6 +48,7 @@ EXAMPLES: dict[Any, tuple[str, ...]] = {
         "sweep run lecun1989 --seeds 0:128 --root gs://BUCKET/results",
         "sweep run --variants base --set learning_rate=0.01,0.03 --epochs 10",
         "sweep run my.yaml --dry-run",
+        "sweep run lecun1989 --keep-weights 0:8",
     ),
     running.resume: ("sweep resume", "sweep resume --root s3://BUCKET/results"),
     monitor.status: ("sweep status", "sweep status --address http://127.0.0.1:8265"),
@@ -67,6 +68,10 @@ EXAMPLES: dict[Any, tuple[str, ...]] = {
     maintenance.merge: (
         "sweep merge results-laptop results-cluster",
         "sweep merge gs://BUCKET/results --root results --dry-run",
+    ),
+    predict.predict: (
+        "sweep predict three.png --variant dropout --seed 3",
+        "sweep predict *.png --variant dropout --vote --invert --json",
     ),
     maintenance.forget: (
         "sweep forget --variants 'base,learning_rate=10' --dry-run",
