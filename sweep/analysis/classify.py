@@ -64,8 +64,11 @@ def kept_networks(store: Store, variant: str, dataset: str | None = None) -> Kep
     rows: dict[int, dict[str, Any]] = {}
     for path in by_dataset[name]:
         table, metadata = load_weights(store, path)
-        rows |= {row["seed"]: row for row in table.to_pylist()}
+        finished = store.completed().get(metadata.key, SeedRanges())
+        rows |= {row["seed"]: row for row in table.to_pylist() if row["seed"] in finished}
     seeds = sorted(seed for seed, row in rows.items() if row["bias1"] is not None)
+    if not rows:
+        raise StoreError(f"{variant}: no run with weights on {name} is finished: run the sweep again")
     if not seeds:
         raise StoreError(f"all {len(rows)} runs of {variant} with weights on {name} diverged")
     return KeptNetworks(

@@ -11,6 +11,7 @@ from sweep.store.store import Store
 _PER_SHARD = (
     "epochs",
     "labels",
+    "weights",
     "checkpoints",
     "failures",
 )  # in this order: without epochs a shard is unfinished
