@@ -1,6 +1,7 @@
-"""python -m tests.faults [--faults 200 | --seconds 3600 --every 30] [--seed 1]
+"""python -m tests.faults [--faults 200 | --seconds 3600 --every 30] [--seed 1] [--local]
 
 Inject faults into sweeps until a number of faults or a time is reached. Print faults by kind, lost rounds and memory.
+With --local, kill processes of sweeps that start Ray themselves (`tests.faults.local`).
 """
 
 import argparse
@@ -22,7 +23,13 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--seeds", type=int, default=8, help="seeds per variant; a sweep has two variants")
     parser.add_argument("--epochs", type=int, default=60)
+    parser.add_argument("--local", action="store_true", help="kill processes of a local Ray")
     arguments = parser.parse_args()
+    if arguments.local:
+        from tests.faults.local import soak
+
+        with tempfile.TemporaryDirectory() as folder:
+            return soak(Path(folder), arguments.faults, arguments.seed, arguments.every)
     os.environ["RAY_AUTH_MODE"] = "disabled"
     from model.numerics import configure
 
