@@ -12,12 +12,13 @@ from sweep.errors import SpecError, one_line
 SECONDS = 10.0
 
 
-def require_answer(address: str) -> None:
+def require_answer(address: str, server: str = "cluster") -> None:
     """Raise unless something answers at an address within `SECONDS`; Ray itself tries for minutes.
 
     Args:
       address: "HOST:PORT" or "ray://HOST:PORT", where a connection is an answer; or "http://HOST:PORT" of a
         job server, where any HTTP status is.
+      server: what is expected there, for the message.
 
     Raises:
       SpecError: no host or no port.
@@ -49,4 +50,4 @@ def require_answer(address: str) -> None:
     thread.start()
     thread.join(SECONDS)  # resolving a host name has no timeout
     if failures:
-        raise ConnectionError(f"{address}: no cluster answers ({failures[0]})")
+        raise ConnectionError(f"{address}: no {server} answers ({failures[0]})")

@@ -138,7 +138,7 @@ class Selection:
 
     def histories(self, *quantities: Quantity) -> Iterator[History]:
         """The quantities after every epoch, one cell at a time, in the order of `runs`."""
-        for cell, files in self._cells():
+        for cell, files in self.cells():
             chosen = _first_files(files, self.history_seeds)
             batches = self.store.batches("epochs", ["seed", "epoch", *quantities], chosen)
             yield history(cell, map(self._seeds, batches), quantities)
@@ -151,7 +151,7 @@ class Selection:
           data.DataUnavailable: the true labels are neither in the root nor available here.
         """
         found = []
-        for cell, files in self._cells():
+        for cell, files in self.cells():
             batches = self.store.batches("labels", ["seed", "predictions"], files)
             truth = self.truth(cell.dataset_digest)
             found.append(reduce_predictions(cell, truth, map(self._seeds, batches)))
@@ -167,7 +167,7 @@ class Selection:
           data.DataUnavailable: the true labels are neither in the root nor available here.
         """
         found = []
-        for cell, files in self._cells():
+        for cell, files in self.cells():
             batches = self.store.batches("labels", ["seed", "predictions", "margins"], files)
             n_train, truth = files[0].metadata.dataset["n_train"], self.truth(cell.dataset_digest)
             found.append(reduce_rejection(cell, n_train, truth, map(self._seeds, batches)))
@@ -242,7 +242,8 @@ class Selection:
         """Records of the root's sweeps. A reference distribution has none."""
         return recorded_sweeps(self.store) if isinstance(self.store, Store) else {}
 
-    def _cells(self) -> list[tuple[CellId, list[StoredFile]]]:
+    def cells(self) -> list[tuple[CellId, list[StoredFile]]]:
+        """The files of every cell, in the order of `runs`."""
         ordered = sorted(self.files, key=lambda file: _cell(file).order)
         return [(cell, list(files)) for cell, files in groupby(ordered, _cell)]
 

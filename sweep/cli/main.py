@@ -7,7 +7,7 @@ import typer
 
 from sweep.analysis.plots.registry import PLOTS
 from sweep.analysis.tables.registry import TABLES
-from sweep.cli import about, cluster, doctor, maintenance, monitor, predict, results, running
+from sweep.cli import about, cluster, doctor, export, maintenance, monitor, predict, results, running
 from sweep.cli.options import epilog
 from sweep.cli.process import run_process
 
@@ -64,6 +64,17 @@ EXAMPLES: dict[Any, tuple[str, ...]] = {
         "sweep compare --misses 74 --variant base --out compare.png",
     ),
     results.report: ("sweep report", "sweep report --root gs://BUCKET/results --out report.html"),
+    export.export: (
+        "sweep export csv --to runs.csv",
+        "sweep export mlflow --to http://127.0.0.1:5000",
+        "sweep export tensorboard --per variant",
+        "sweep export wandb; wandb sync wandb/offline-run-*",
+    ),
+    export.sql: (
+        "sweep sql",
+        "sweep sql 'SELECT variant, avg(test_misses) FROM final GROUP BY ALL'",
+        "sweep sql 'FROM epochs' --out epochs.parquet",
+    ),
     doctor.doctor: ("sweep doctor", "sweep doctor --repair --root results"),
     maintenance.merge: (
         "sweep merge results-laptop results-cluster",

@@ -105,7 +105,7 @@ def table(
     from sweep.analysis.tables.format import render
     from sweep.analysis.tables.table import load_table, make_table
 
-    chosen = _format(format, out)
+    chosen = chosen_format(format, out)
     file = OutputFile(out, () if format else tuple(FORMAT_OF_SUFFIX)) if out else None
     main_only = chosen in MAIN_COLUMNS_ONLY
     options = {
@@ -119,7 +119,7 @@ def table(
         "correlation": correlation,
         "against": against,
     }
-    with _value_error_as_spec_error():
+    with value_error_as_spec_error():
         frame, columns = make_table(
             _source(root, reference),
             name,
@@ -164,7 +164,7 @@ def plot(
     from sweep.analysis.plots.style import figure_format, to_bytes
 
     options = {"split": split, "numbers": numbers, "family": family, "margin": margin}
-    with _value_error_as_spec_error():
+    with value_error_as_spec_error():
         load_plot(name)  # rejects an unknown name, from which the file's name is made
         file = OutputFile(out or Path(f"{name}.png"), FIGURE_SUFFIXES)
         figure = make_plot(
@@ -210,7 +210,7 @@ def compare(
 
     file = OutputFile(out, FIGURE_SUFFIXES) if out else None
     filters = _filters(None, recipe, dataset, engine, seeds)
-    with _value_error_as_spec_error():
+    with value_error_as_spec_error():
         source = shipped() if reference else Store(root)
         found = compared(source, variant, misses, split=split or "test", digits=digits, **filters)
     if file:
@@ -242,13 +242,13 @@ def report(
     from sweep.analysis.report import make_report
 
     file = OutputFile(out, (".html", ".htm"))
-    chosen = _selection(root, manual_dir, _filters(variants, recipe, dataset, engine, seeds))
-    with _value_error_as_spec_error():
+    chosen = selection(root, manual_dir, _filters(variants, recipe, dataset, engine, seeds))
+    with value_error_as_spec_error():
         made = make_report(chosen, numbers=numbers)
     file.write(made.html)
 
 
-def _format(format: Format | None, out: Path | None) -> Format:
+def chosen_format(format: Format | None, out: Path | None) -> Format:
     """The format given by `--format` or by the suffix of `--out`.
 
     Raises:
@@ -279,7 +279,7 @@ def _given(options: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in options.items() if value is not None}
 
 
-def _selection(root: str, manual_dir: str | None, filters: dict[str, str | None]) -> "Selection":
+def selection(root: str, manual_dir: str | None, filters: dict[str, str | None]) -> "Selection":
     from sweep.analysis.selection import Filters, Selection
     from sweep.store.store import existing
 
@@ -294,7 +294,7 @@ def _source(root: str, shipped: bool) -> "Store | Reference":
 
 
 @contextmanager
-def _value_error_as_spec_error() -> Iterator[None]:
+def value_error_as_spec_error() -> Iterator[None]:
     """The analysis raises ValueError for a request that it cannot answer."""
     try:
         yield

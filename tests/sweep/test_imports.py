@@ -36,6 +36,9 @@ PROJECT = {
         "sweep.store", "sweep.text",
     },
     "sweep.analysis": {"data", "model", "sweep.errors", "sweep.spec", "sweep.store"},
+    "sweep.export": {
+        "model", "sweep.analysis", "sweep.errors", "sweep.network", "sweep.spec", "sweep.store",
+    },
     "sweep.replay": {"data", "model"},
     "sweep.cluster": {
         "model", "sweep.errors", "sweep.network", "sweep.provenance", "sweep.settings", "sweep.spec", "sweep.store",
@@ -52,6 +55,10 @@ LIBRARIES = {
     "pyarrow": {"sweep.store", "sweep.messages", "sweep.worker"},
     "matplotlib": {"sweep.analysis"},
     "tensorflow_datasets": {"data"},
+    "duckdb": {"sweep.analysis"},
+    "mlflow": {"sweep.export"},
+    "tensorboard": {"sweep.export"},
+    "wandb": {"sweep.export"},
 }
 
 LIGHT = {
@@ -62,10 +69,23 @@ LIGHT = {
     "sweep.store.store": {"jax", "ray"},
     "sweep.driver.driver": {"jax", "ray"},
     "sweep.store.status": {"jax", "ray"},
-    "sweep.cli.main": {"jax", "ray", "pyarrow", "pandas", "pydantic"},
+    "sweep.cli.main": {
+        "jax",
+        "ray",
+        "pyarrow",
+        "pandas",
+        "pydantic",
+        "duckdb",
+        "mlflow",
+        "wandb",
+        "tensorboard",
+    },
     "sweep.analysis.tables.table": {"jax", "ray", "data.mnist", "matplotlib"},
     "sweep.analysis.tables.registry": {"numpy", "pandas", "pyarrow"},
     "sweep.analysis.plots.registry": {"numpy", "pandas", "matplotlib"},
+    "sweep.export.registry": {"numpy", "pandas", "pyarrow"},
+    "sweep.export.tracker": {"jax", "ray", "mlflow", "wandb", "tensorboard"},
+    "sweep.analysis.sql": {"jax", "ray", "duckdb"},
     "sweep.worker.worker": {"ray"},
     "sweep.driver.session": {"jax", "ray"},
     "sweep.executors.choose": {"jax", "ray"},
