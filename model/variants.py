@@ -18,7 +18,7 @@ from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
 from model.identity import Identity, digest
 from model.names import Activation, Init, LrSchedule, Objective, Optimizer, Output, nearest
 
-IDENTITY_VERSION = 1  # raised when the same fields come to mean other mathematics
+IDENTITY_VERSION = 1  # increased when the meaning of the existing fields changes
 IDENTITY = Identity(
     version_1=frozenset({
         "name", "recipe", "activation", "output", "objective", "optimizer", "learning_rate", "lr_schedule",
@@ -30,18 +30,18 @@ IDENTITY = Identity(
 
 @dataclass(frozen=True)
 class Variant:
-    """One way of training the 1989 network.
+    """Hyper-parameters of a training run of the 1989 network.
 
-    A new field needs a default under which training is unchanged (see `model.identity`).
+    A new field needs a default that leaves training unchanged (see `model.identity`).
 
     Raises:
-      ValueError: a value out of range, named with the range.
+      ValueError: a value is out of range; the message has the name and the range.
     """
 
     name: str  # in tables: "base", "base@karpathy" under another recipe, "base,epochs=4" overridden
-    recipe: str  # which reproduction's conventions the other fields come from
+    recipe: str  # the reproduction whose conventions the other fields follow
     activation: Activation  # of H1, H2 and H3
-    output: Output  # of the ten outputs: as the hidden units, or "linear" (logits)
+    output: Output  # activation of the ten outputs; "linear" for logits
     objective: Objective  # mean squared error over the ten outputs against ±1, or softmax cross-entropy
     optimizer: Optimizer
     learning_rate: float
@@ -53,10 +53,10 @@ class Variant:
     dropout: float  # chance that an output of H2 is dropped
     init: Init  # distribution of the initial weights
     output_bias: float  # initial biases of the ten outputs
-    init_seed: int | None = None  # seed of the initial weights for all replicas; None: each replica's own
+    init_seed: int | None = None  # of the initial weights of all replicas; None: the seed of each replica
     shift_seed: int | None = None  # the same for the shifts
     dropout_seed: int | None = None  # the same for the dropped units
-    order_seed: int = 0  # presentation order: 0 is the file's, k > 0 a permutation for each (k, epoch)
+    order_seed: int = 0  # presentation order: 0: the data set's; k > 0: a permutation for each (k, epoch)
     damping: float = 0.02  # of "newton": added to each weight's second derivative
     curvature_digits: int = (
         500  # of "newton": the first digits of an epoch, which estimate second derivatives
@@ -77,7 +77,7 @@ class Variant:
 
     @property
     def digest(self) -> str:
-        """SHA-256 (64 hex digits) over the fields that decide the mathematics: all but `name` and `recipe`."""
+        """SHA-256 (64 hex digits) over all fields except `name` and `recipe`."""
         return _digest(self)
 
     def to_stored(self) -> dict[str, Any]:
@@ -86,10 +86,10 @@ class Variant:
 
     @classmethod
     def from_stored(cls, stored: Mapping[str, Any]) -> Self:
-        """The variant of stored values.
+        """Create a variant from stored values.
 
         Raises:
-          UnknownField: a newer version stored them.
+          UnknownField: a field is unknown; a newer version stored it.
           ValueError, TypeError: values are wrong or missing.
         """
         variant: Self = IDENTITY.from_stored(stored, cls)
@@ -97,15 +97,15 @@ class Variant:
 
     @property
     def label(self) -> str:
-        """Name and the first eight digits of the digest: one path component, unique per mathematics.
+        """Name and the first eight digits of the digest: a path component, different for different digests.
 
-        No "=" in it: readers of Parquet folders would take it for a partition column.
+        It has no "=", which readers of Parquet folders interpret as a partition column.
         """
         return f"{self.name.replace('=', '-')}-{self.digest[:8]}"
 
     @property
     def parent(self) -> str:
-        """The variant this one is made from, a name in `VARIANTS`."""
+        """Name in `VARIANTS` of the variant that this one is derived from."""
         return re.split("[@,]", self.name)[0]
 
 
@@ -151,7 +151,7 @@ def _coerce(name: str, hint: Any, value: Any) -> Any:
     if hint is str:
         return str(value)
     try:
-        number = float(value) + 0.0  # -0.0, which equals 0.0, would have a digest of its own
+        number = float(value) + 0.0  # -0.0 equals 0.0 and must not have a different digest
     except (TypeError, ValueError):
         raise ValueError(f"{name} = {value!r} is not a number") from None
     if not math.isfinite(number) or (hint is int and number != int(number)):
@@ -159,7 +159,7 @@ def _coerce(name: str, hint: Any, value: Any) -> Any:
     return hint(number)
 
 
-# --- the variants: each is its parent with one change ---
+# --- the variants: each one changes the previous one ---
 
 # The network and training of 1989, with plain gradient steps in place of the paper's diagonal second-order
 # method. Expect about 4 % test error (paper: 5.0 %, Karpathy 4.09 %, Chang 3.69 %).
@@ -169,7 +169,7 @@ _base = Variant(
     init="flax", output_bias=-1.0,
 )  # fmt: skip
 
-# Change 1: softmax cross-entropy. Fewer training misses, about as many test misses.
+# Change 1: softmax cross-entropy. Fewer training misses, about the same number of test misses.
 _softmax = replace(
     _base, name="softmax", output="linear", objective="cross_entropy", learning_rate=0.01, output_bias=0.0
 )
@@ -180,10 +180,10 @@ _adamw = replace(
     weight_decay=1e-4, epochs=46,
 )  # fmt: skip
 
-# Change 3: against overfitting, roll each presented image by at most a pixel. A third fewer test misses.
+# Change 3: roll each presented image by at most one pixel, against overfitting. A third fewer test misses.
 _augment = replace(_adamw, name="augment", shift=1, epochs=60)
 
-# Change 4: dropout before the layer with most weights, with rectified units, whose 0 means "absent".
+# Change 4: dropout before the layer with most weights, and rectified units, for which 0 means an absent feature.
 _dropout = replace(_augment, name="dropout", activation="relu", dropout=0.25, epochs=80)
 
 VARIANTS: dict[str, Variant] = {v.name: v for v in (_base, _softmax, _adamw, _augment, _dropout)}
@@ -191,7 +191,7 @@ VARIANTS: dict[str, Variant] = {v.name: v for v in (_base, _softmax, _adamw, _au
 
 @dataclass(frozen=True)
 class Recipe:
-    """Conventions of one publication, where they differ from those of the `flax` notebook."""
+    """Conventions of a publication that differ from those of the `flax` notebook."""
 
     name: str
     about: str
@@ -199,9 +199,9 @@ class Recipe:
     adamw_decay: float
     adamw_lr_schedule: LrSchedule
     softmax_output_bias: float
-    antialias: bool  # how its author resized MNIST to 16×16; read by the spec, not by the mathematics
-    tanh: Literal["tanh", "scaled_tanh"] = "tanh"  # activation of units and outputs that are tanh in `flax`
-    newton_rate: float | None = None  # learning rate of "newton", which replaces "sgd"; None: "sgd" stays
+    antialias: bool  # in resizing MNIST to 16×16; a default of the data set options
+    tanh: Literal["tanh", "scaled_tanh"] = "tanh"  # replaces tanh in hidden units and outputs
+    newton_rate: float | None = None  # learning rate of "newton", which replaces "sgd"; None: keep "sgd"
 
 
 NEWTON_RATE = 3e-4
@@ -219,9 +219,9 @@ RECIPES: dict[str, Recipe] = {
 
 
 def variant(name: str, recipe: str = "flax", **overrides: Any) -> Variant:
-    """The named variant under a recipe, with any field overridden.
+    """A named variant in a recipe, with overrides of any field.
 
-    An override equal to the variant's own value changes neither the name nor the digest.
+    An override with the value that the variant has anyway changes neither the name nor the digest.
 
     Raises:
       ValueError: unknown variant, recipe or field (with the nearest name), or a value out of range.

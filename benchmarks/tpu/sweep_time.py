@@ -59,5 +59,8 @@ def describe(engine: str, chip: str, seeds: int, figures: Mapping[tuple[str, str
         "",
         f"All blocks together take {total:.1f} s of one chip. Longest first on {HOST_CHIPS} chips: "
         f"**{makespan(work):.1f} s** (compiler estimate).",
+        "",
+        "Not included: stalls, the change of layout before and after an epoch, transfers between host and chip, the "
+        "compilation of each program, start-up, and the storage of results.",
     ]
     return "\n".join(lines)

@@ -1,5 +1,5 @@
-"""Second derivatives of "newton": against finite differences where the approximation is exact, elsewhere against
-an independent recursion in NumPy, unit by unit, from LeCun et al. 1998, appendix C.
+"""Second derivatives of "newton", compared with finite differences where the approximation is exact, and with an
+independent recursion in NumPy (LeCun et al. 1998, appendix C) for all parameters.
 """
 
 from typing import Any
@@ -96,7 +96,7 @@ def recursion(v: Variant, params: dict[str, Any], image: np.ndarray) -> dict[str
 
 
 @pytest.mark.parametrize("case", VARIANTS)
-def test_curvature_is_the_recursion_of_becker_and_lecun(case: str, digits: Any) -> None:
+def test_curvature_equals_the_recursion_of_becker_and_lecun(case: str, digits: Any) -> None:
     v, images = VARIANTS[case], digits[0][:3]
     params = one_replica(v)
     h = jax.jit(training.curvature, static_argnums=0)(v, params, images)
@@ -109,7 +109,7 @@ def test_curvature_is_the_recursion_of_becker_and_lecun(case: str, digits: Any) 
 
 
 def test_curvature_is_exact_in_the_last_layer(digits: Any) -> None:
-    """With linear outputs and squared error nothing is dropped there: central second differences in float64."""
+    """With linear outputs and squared error no term is dropped there. Reference: central differences in float64."""
     v = variant("base", activation="scaled_tanh", output="linear", optimizer="newton")
     params, image, label = one_replica(v), digits[0][0], int(digits[1][0])
     h = training.curvature(v, params, jnp.asarray(image)[None])
@@ -129,8 +129,8 @@ def test_curvature_is_exact_in_the_last_layer(digits: Any) -> None:
             assert leaf[index] == pytest.approx(second, rel=1e-4)
 
 
-def test_a_step_is_the_gradient_over_damped_curvature(digits: Any) -> None:
-    """One update of "newton" against one of "sgd" from the same weights."""
+def test_a_step_is_the_gradient_divided_by_damped_curvature(digits: Any) -> None:
+    """Compares an update of "newton" with an update of "sgd" from the same weights."""
     v = VARIANTS["paper"]
     params, (images, labels) = one_replica(v), digits
     state = training.ReplicaState(jnp.uint32(3), params, training.optimizer(v).init(params))
@@ -153,7 +153,7 @@ def test_only_the_first_digits_of_an_epoch_estimate_curvature(digits: Any) -> No
         np.testing.assert_array_equal(a, b)
 
 
-def test_a_replica_trains_alike_with_any_neighbours(digits: Any) -> None:
+def test_results_do_not_depend_on_other_replicas(digits: Any) -> None:
     v, (images, labels) = VARIANTS["paper"], digits
     many = vmap.train_epoch(v, fresh(v, range(17)), images[:20], labels[:20], 1)
     one = vmap.train_epoch(v, fresh(v, [16]), images[:20], labels[:20], 1)
@@ -162,7 +162,7 @@ def test_a_replica_trains_alike_with_any_neighbours(digits: Any) -> None:
 
 
 @pytest.mark.parametrize("changes", [{"optimizer": "newton"}, {"activation": "scaled_tanh"}])
-def test_an_engine_without_the_paper_refuses_it_by_name(changes: dict[str, Any]) -> None:
+def test_unsupported_parts_are_named(changes: dict[str, Any]) -> None:
     (part,) = changes.values()
     assert unsupported_parts(variant("base", **changes)) == f"it does not implement {part}"
     assert unsupported_parts(variant("base")) is None

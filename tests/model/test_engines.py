@@ -281,7 +281,7 @@ def test_draws_are_those_of_streams_bit_for_bit(
 
 @pytest.mark.parametrize("engine", ENGINE_NAMES)
 def test_a_fixed_stream_leaves_the_bits_of_the_others(engine: str, digits: Any) -> None:
-    """A replica whose own seed is the fixed one trains as without; with all streams fixed, replicas are equal."""
+    """A replica whose seed equals the fixed one is unchanged; with all streams fixed, replicas are equal."""
     e, v, (images, labels) = load_engine(engine), variant("dropout"), (digits[0][:20], digits[1][:20])
     seeds = np.array([5, 9], np.uint32)
 

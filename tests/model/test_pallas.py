@@ -83,7 +83,7 @@ def test_evaluation_equals_that_of_vmap(name: str, digits: Any) -> None:
     """To the last prediction, over two chunks of examples, with a replica that is not finite among the others."""
     v, (images, labels) = variant(name), (digits[0][:150], digits[1][:150])
     params = fresh(v, [3, 4, 5]).params
-    params["Dense_0"]["kernel"][1] *= 3  # unlike the others
+    params["Dense_0"]["kernel"][1] *= 3  # so that predictions differ
     params["bias4"][2, 4] = np.nan
     ours, theirs = (e.evaluate(v, params, images, labels) for e in (pallas, vmap))
     np.testing.assert_array_equal(ours.predictions, theirs.predictions)
@@ -225,7 +225,7 @@ def test_a_chip_with_too_little_vector_memory_is_refused_by_name(monkeypatch: py
 
 @pytest.mark.parametrize("name", VARIANTS)
 def test_programs_export_for_a_tpu_without_one(name: str) -> None:
-    """Pallas accepts every operation; the compiler itself is asked by tests/benchmarks/test_tpu.py."""
+    """Pallas accepts every operation. tests/benchmarks/test_tpu.py runs the compiler."""
     n = kernels.CHUNK
     examples = shape(1, dtype="int32"), shape(n, 2, 128), shape(1, n, dtype="int32")
     params = shape(2, PARAMETER_TILES, *TILE)

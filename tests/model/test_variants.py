@@ -35,7 +35,7 @@ numbers = {
 one_override = st.sampled_from(sorted(numbers)).flatmap(lambda f: st.tuples(st.just(f), numbers[f]))
 named = st.tuples(st.sampled_from(sorted(VARIANTS)), st.sampled_from(sorted(RECIPES)))
 
-# Golden: recorded from the first version. A changed digest makes stored results unreachable.
+# Recorded from the first version. If a digest changes, stored results are not found.
 DIGESTS = {
     ("base", "flax"): "e68e20d55ee0340a28c6113de45a743cca559ae02284c54d6d7f1b842041ff06",
     ("base", "notebook"): "17844e027e187ecfdf2188b4d342caad403c2bba69aae3b3dea93dc072206635",
@@ -60,7 +60,7 @@ DIGESTS = {
 }
 
 
-def test_every_variant_under_every_recipe_has_its_golden_digest() -> None:
+def test_digests_equal_the_recorded_ones() -> None:
     digests = {(name, recipe): variant(name, recipe).digest for name in VARIANTS for recipe in RECIPES}
     assert digests == DIGESTS
 
@@ -136,7 +136,7 @@ def test_names_do_not_enter_the_digest(which: Any, override: Any) -> None:
     assert hash(v) == hash(Variant(**asdict(v)))
 
 
-def test_whole_numbers_are_accepted_in_other_spellings() -> None:
+def test_numbers_are_accepted_as_text_and_as_floats() -> None:
     plain = variant("base", epochs=7, learning_rate=1)
     for epochs in ("7", 7.0, "7.0"):
         assert variant("base", epochs=epochs, learning_rate="1.0") == plain
@@ -151,7 +151,7 @@ def test_minus_zero_is_zero() -> None:
 
 WRONG = {
     "variant": (("bsae", "flax", {}), "unknown variant 'bsae': did you mean 'base'?"),
-    "far-off variant": (("xyz", "flax", {}), "unknown variant 'xyz': choose from base, softmax,"),
+    "no similar name": (("xyz", "flax", {}), "unknown variant 'xyz': choose from base, softmax,"),
     "recipe": (("base", "flacks", {}), "unknown recipe 'flacks': did you mean 'flax'?"),
     "field": (
         ("base", "flax", {"learningrate": 1}),
@@ -177,7 +177,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_wrong_values_are_errors_that_name_valid_ones(case: str) -> None:
+def test_errors_name_valid_values(case: str) -> None:
     (name, recipe, overrides), message = WRONG[case]
     with pytest.raises(ValueError) as error:  # noqa: PT011
         variant(name, recipe, **overrides)
@@ -185,7 +185,7 @@ def test_wrong_values_are_errors_that_name_valid_ones(case: str) -> None:
     assert "\n" not in str(error.value)
 
 
-def test_variants_need_only_the_standard_library() -> None:
+def test_variants_imports_only_the_standard_library() -> None:
     code = (
         "import sys, model.variants; print([m for m in ('jax', 'numpy', 'flax', 'ray') if m in sys.modules])"
     )
