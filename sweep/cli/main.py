@@ -7,7 +7,18 @@ import typer
 
 from sweep.analysis.plots.registry import PLOTS
 from sweep.analysis.tables.registry import TABLES
-from sweep.cli import about, cluster, doctor, export, maintenance, monitor, predict, results, running
+from sweep.cli import (
+    about,
+    cluster,
+    doctor,
+    export,
+    maintenance,
+    monitor,
+    planning,
+    predict,
+    results,
+    running,
+)
 from sweep.cli.options import epilog
 from sweep.cli.process import run_process
 
@@ -49,6 +60,11 @@ EXAMPLES: dict[Any, tuple[str, ...]] = {
         "sweep run --variants base --set learning_rate=0.01,0.03 --epochs 10",
         "sweep run my.yaml --dry-run",
         "sweep run lecun1989 --keep-weights 0:8",
+    ),
+    planning.plan: (
+        "sweep plan lecun1989 --find 2",
+        "sweep plan lecun1989 --halfwidth 1 --cluster cluster.yaml",
+        "sweep plan my.yaml --workers 8",
     ),
     running.resume: ("sweep resume", "sweep resume --root s3://BUCKET/results"),
     monitor.status: ("sweep status", "sweep status --address http://127.0.0.1:8265"),

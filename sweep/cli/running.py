@@ -1,5 +1,6 @@
 """The commands that train: `run` and `resume`."""
 
+import os
 import shlex
 import sys
 from typing import TYPE_CHECKING, Annotated
@@ -30,6 +31,7 @@ from sweep.cli.options import (
     WorkersOption,
     hyper_parameters,
 )
+from sweep.errors import printable
 from sweep.text import counted
 
 if TYPE_CHECKING:
@@ -57,7 +59,9 @@ def run(
     keep_weights: KeepWeightsOption = None,
     checkpoint_seconds: CheckpointOption = 30.0,
     manual_dir: ManualOption = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the runs to train, and stop")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the runs to train and their time, and stop")
+    ] = False,
 ) -> None:
     """Train the missing runs of a sweep and print its summary. The same command resumes, retries and extends."""
     from sweep.cli.training import train
@@ -81,7 +85,7 @@ def run(
     store = Store(root)
     _require_engine(wanted, executor, address)
     if dry_run:
-        _print_plan(wanted, store)
+        _print_plan(wanted, store, workers)
         return
     _require_cluster(executor, address)
     settings = Settings(
@@ -147,24 +151,21 @@ def _require_cluster(executor: Executor, address: str | None) -> None:
         require_answer(address)
 
 
-def _print_plan(spec: "SweepSpec", store: "Store") -> None:
-    """Print the cells of a spec and the number of runs that a run would train."""
+def _print_plan(spec: "SweepSpec", store: "Store", workers: int | None) -> None:
+    """Print the cells of a spec, and the number and time of the runs that a run would train."""
+    from sweep.cli.planning import time_text
+    from sweep.driver.driver import count
+    from sweep.driver.estimate import estimate
     from sweep.spec.explain import identical_note
-    from sweep.spec.seeds import SeedRanges
     from sweep.spec.spec import dataset_label
-    from sweep.store.records import recorded_sweeps
 
-    stored = store.completed() if store.exists else {}
-    sweeps = recorded_sweeps(store).values() if store.exists else ()
-    digests = {key: entry["digest"] for record in sweeps for key, entry in record.datasets.items()}
-    left = total = 0
     for variant, options in spec.cells():
-        done = stored.get((variant.digest, digests.get(options.key, "")), SeedRanges())
-        missing = spec.seed_ranges - done
-        left, total = left + len(missing), total + len(spec.seed_ranges)
         print(
             f"{variant.name} on {dataset_label(options)}: seeds {spec.seeds}, {counted(variant.epochs, 'epoch')}"
         )
     if note := identical_note(spec.identical()):
         print(note)
-    print(f"{left:,} of {counted(total, 'run')} would be trained in {store.root}; nothing was written")
+    found = estimate(spec, store)
+    total = counted(count(spec), "run")
+    print(f"{found.runs:,} of {total} would be trained in {store.root}; nothing was written")
+    print(printable(time_text(found, workers or os.cpu_count() or 1)))

@@ -14,7 +14,7 @@ from model.variants import Variant
 from sweep.driver.cost import Costs
 from sweep.messages import Failed, Finished, Message, Observer, Progress, Repartitioned, Retried, Started
 from sweep.spec.shard import Shard
-from sweep.text import counted
+from sweep.text import counted, duration
 
 PLAIN_SECONDS = 10.0
 LINE_VARIANTS = 2  # named in one line; the others are counted
@@ -183,10 +183,3 @@ def _error(state: _VariantState) -> str:
 
 def _time_left(seconds: float | None) -> str:
     return "estimating the time left" if seconds is None else f"{duration(seconds)} left"
-
-
-def duration(seconds: float) -> str:
-    """Minutes and seconds, or hours, minutes and seconds: "3:20", "1:03:20"."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

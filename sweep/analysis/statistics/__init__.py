@@ -16,7 +16,12 @@ from sweep.analysis.statistics.differences import (
     unpaired_difference,
 )
 from sweep.analysis.statistics.placement import Placement, place
-from sweep.analysis.statistics.power import detectable_difference, half_width, seeds_needed
+from sweep.analysis.statistics.power import (
+    detectable_difference,
+    half_width,
+    seeds_for_half_width,
+    seeds_needed,
+)
 from sweep.analysis.statistics.sample import (
     ALPHA,
     BATCH,
@@ -78,6 +83,7 @@ __all__ = [
     "sd",
     "sd_factors",
     "sd_interval",
+    "seeds_for_half_width",
     "seeds_needed",
     "test_set_variance",
     "unpaired_difference",

@@ -54,12 +54,22 @@ def seeds_needed(delta: float, s: float, r: float | None = None) -> int:
     return _smallest(lambda n: TTestPower().power(delta / spread, n, ALPHA))
 
 
+def seeds_for_half_width(goal: float, s: float) -> int:
+    """Seeds with which the t interval of the mean has at most this half width, in the unit of s."""
+    return _first(lambda n: half_width(s, n) <= goal)
+
+
 def _smallest(power: Callable[[int], float]) -> int:
     """The smallest number from 2 at which an increasing power reaches `POWER`.
 
     statsmodels returns NaN where the power is 1 to rounding.
     """
+    return _first(lambda n: not power(n) < POWER)
+
+
+def _first(holds: Callable[[int], bool]) -> int:
+    """The smallest number from 2 at which a condition holds, if it holds for every larger one."""
     high = 2
-    while power(high) < POWER:
+    while not holds(high):
         high *= 2
-    return bisect_left(range(high + 1), True, lo=max(2, high // 2), key=lambda n: not power(n) < POWER)
+    return bisect_left(range(high + 1), True, lo=max(2, high // 2), key=holds)

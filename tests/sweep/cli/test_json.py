@@ -47,6 +47,22 @@ def documented(command):
     )
 
 
+def test_plan(tmp_path):
+    root = tmp_path / "results"
+    stored(root, {"base": np.random.default_rng(1).random((8, 60)) < 0.2}, epochs=1)
+    spec = {
+        "variants": "base",
+        "set": {"epochs": 1},
+        "dataset": {"name": "mnist5k", "n_train": 120, "n_test": 60},
+    }
+    (tmp_path / "my.yaml").write_text(json.dumps(spec))
+    cluster = DOCS.parents[1] / "cluster.yaml"
+    found = document("plan", tmp_path / "my.yaml", "--find", 2, "--root", root, "--cluster", cluster)
+    (cell,) = found["cells"]
+    assert found["runs"] == cell["seeds_needed"] - 8
+    assert {*found, *cell, *found["machines"][0]} == documented("plan") | {"cells", "machines"}
+
+
 def test_status(root):
     found = document("status", "--root", root)
     (cells,) = found["sweeps"].values()

@@ -12,6 +12,7 @@ from tests.sweep.small import run_inline, small_spec
 SPEC = "variants: base\nseeds: 0:2\nset: {epochs: 1}\ndataset: {name: mnist5k, n_train: 120, n_test: 60}"
 COMMANDS = ("run", "resume", "status", "top", "table", "plot", "compare", "report", "doctor", "replay")
 COMMANDS += ("merge", "forget", "presets", "info", "export", "sql", "submit", "jobs", "logs", "stop", "fetch")
+COMMANDS += ("plan",)
 
 
 @pytest.fixture(scope="module")
