@@ -4,8 +4,10 @@ A cell is a variant on a data set. Its runs differ only by seed. Engine, device 
 cell; a note of the table then lists them.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -39,13 +41,13 @@ class CellId:
         return dict(part.split("=", 1) for part in self.variant.split(",")[1:])
 
     @property
-    def order(self) -> tuple[str, int, int, str, str, str]:
-        """Sort key: data set, recipe, variant, overrides."""
+    def order(self) -> tuple[Any, ...]:
+        """Sort key: data set, recipe, variant, overrides; numbers in names by value."""
         return (
-            self.dataset,
+            natural(self.dataset),
             _position(self.recipe, RECIPES),
             _position(self.parent, VARIANTS),
-            self.variant if self.overrides else "",
+            natural(self.variant) if self.overrides else [],
             self.variant_digest,
             self.dataset_digest,
         )
@@ -155,6 +157,12 @@ def rows_of(table: pd.DataFrame, cell: CellId) -> pd.DataFrame:
     return table[digests[0] & digests[1]]
 
 
+def natural(text: str) -> list[str | float]:
+    """Sort key of a name: its numbers are compared by value, so that n_train=2000 precedes n_train=10000."""
+    parts = re.split(r"(\d+)", text)
+    return [float(part) if part.isdigit() else part for part in parts]
+
+
 def _joined(column: pd.Series) -> str:
     return " + ".join(sorted(map(str, column.unique())))
 
@@ -169,7 +177,7 @@ def describe(runs: Sequence[Runs], split: SplitName = "test") -> list[str]:
     sets = {r.cell.dataset_digest: r for r in runs}
     notes = [
         f"{r.cell.dataset} ({digest}): {r.sizes['train']:,} training digits, {r.sizes['test']:,} test digits."
-        for digest, r in sorted(sets.items(), key=lambda item: (item[1].cell.dataset, item[0]))
+        for digest, r in sorted(sets.items(), key=lambda item: (natural(item[1].cell.dataset), item[0]))
     ]
     if early := [r for r in runs if not r.complete]:
         listed = ", ".join(f"{r.cell.variant} at epoch {r.epoch} of {r.epochs}" for r in early)

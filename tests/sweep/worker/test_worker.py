@@ -57,9 +57,7 @@ def test_resumed_equals_uninterrupted_bit_for_bit(dataset, name):
         assert finished(resumed).labels.equals(finished(whole).labels)
 
 
-@pytest.mark.parametrize(
-    "engine", [needs_lanes, *(pytest.param(name, marks=pytest.mark.slow) for name in ("vmap", "pallas"))]
-)
+@pytest.mark.parametrize("engine", [needs_lanes, pytest.param("vmap", marks=pytest.mark.slow)])
 def test_an_order_is_the_same_for_any_width_and_after_a_resume(engine):
     digits = load(DatasetOptions("mnist5k", n_train=24, n_test=20))
     tables = {}

@@ -58,6 +58,11 @@ def test_rows_of_a_data_set_do_not_depend_on_the_others(root, name):
         )
 
 
+def test_data_sets_are_sorted_by_size_and_draw(root):
+    table, _ = make_table(root, "summary", main_only=True)
+    assert list(dict.fromkeys(table["dataset"])) == SETS  # 80 digits before 120
+
+
 def test_scaling_fits_each_draw_separately(root):
     table, columns = make_table(root, "scaling")
     assert len(table) == 2 * len(SETS)  # variants
