@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from model.names import nearest
+from sweep.cluster.amazon import PLACEHOLDER, amazon_errors
 from sweep.errors import SpecError
 from sweep.spec.yamlfile import Loader, read_mapping
 
@@ -42,7 +43,7 @@ _TPU_SCHEDULING = ("spot", "preemptible", "reserved")
 _GPU_MACHINES = {"g2-standard-4": 1, "g2-standard-8": 1, "g2-standard-12": 1, "g2-standard-16": 1}
 _GPU_MACHINES |= {f"a2-highgpu-{n}g": n for n in (1, 2, 4, 8)} | {f"a3-highgpu-{n}g": n for n in (1, 2, 4, 8)}
 _COMMANDS = ("initialization_commands", "setup_commands", "head_setup_commands", "worker_setup_commands")
-_PLACEHOLDERS = ("my-gcp-project", "192.168.0.10")
+_PLACEHOLDERS = ("my-gcp-project", "192.168.0.10", PLACEHOLDER)
 
 
 @dataclass
@@ -66,12 +67,14 @@ def validate(path: Path) -> Findings:
     problems = list(_mount_errors(config)) + list(_command_errors(config))
     if kind == "gcp":
         problems += [*_google_errors(config), *_node_type_errors(config)]
+    elif kind == "aws":
+        problems += amazon_errors(config, "\n".join(c for key in _COMMANDS for c in config.get(key) or []))
     elif kind == "local":
         problems += _local_errors(config)
     if not problems:  # Ray's own checks, if these found nothing
         problems += _ray_errors(config)
     found = Findings(problems)
-    if kind not in ("gcp", "local"):
+    if kind not in ("gcp", "aws", "local"):
         found.notes.append(f"provider.type: {kind}: only Ray's own checks ran")
     text = path.read_text()
     found.notes += [
@@ -156,7 +159,7 @@ def _command_errors(config: dict[str, Any]) -> Iterator[str]:
     for command in installs:
         if "constraints.txt" not in command:
             yield f"setup_commands: without -c .../constraints.txt nodes install other versions: {_short(command)}"
-    if not any("[cluster]" in c or "ray[default]" in c for c in installs):
+    if not any(re.search(r"\[cluster[],]|ray\[default]", c) for c in installs):
         yield "setup_commands: no command installs this project's extra [cluster], which contains the Ray job server"
     if not re.search(r"g\+\+|clang\+\+", everything):
         yield "setup_commands: no command installs a C++ compiler (g++), which the lanes engine needs"

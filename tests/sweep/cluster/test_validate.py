@@ -10,7 +10,7 @@ from sweep.cli.main import app
 from sweep.cluster.validate import validate
 
 HERE = Path(__file__).parents[3]
-GOOGLE, LOCAL = "cluster.yaml", "docs/cluster-local.yaml"
+GOOGLE, LOCAL, AMAZON = "cluster.yaml", "docs/cluster-local.yaml", "docs/cluster-aws.yaml"
 REMOVED = object()
 
 # File, path in the file, new value, part of the expected line. The last part of a path may be a list index.
@@ -72,6 +72,30 @@ MUTATIONS = [
     (GOOGLE, "head_start_ray_commands.1", "ray start --head --port=6379", "no --autoscaling-config"),
     (GOOGLE, "worker_start_ray_commands.1", "ray start --address=$RAY_HEAD_IP:6380", "connect to port 6380"),
     (GOOGLE, "worker_start_ray_commands.1", "ray start", "no `ray start --address=$RAY_HEAD_IP:6379`"),
+    (AMAZON, "provider.region", REMOVED, "provider.region is missing"),
+    (AMAZON, "provider.region", "west", "west is not a region"),
+    (AMAZON, "provider.availability_zone", "us-east-1a", "us-east-1a is not in region us-west-2"),
+    (AMAZON, "head_node_type", "haed", "did you mean 'head'?"),
+    (
+        AMAZON,
+        "available_node_types.head.node_config.InstanceMarketOptions",
+        {"MarketType": "spot"},
+        "be a spot",
+    ),
+    (
+        AMAZON,
+        "available_node_types.cpu_32.node_config.InstanceTyp",
+        "c7a.large",
+        "did you mean 'InstanceType'?",
+    ),
+    (AMAZON, "available_node_types.cpu_32.node_config.InstanceType", REMOVED, "InstanceType is missing"),
+    (AMAZON, "available_node_types.cpu_32.node_config.ImageId", "ubuntu", "ubuntu is not an image ID"),
+    (AMAZON, "available_node_types.cpu_32.node_config.ImageId", REMOVED, "none is not an image ID"),
+    (AMAZON, "available_node_types.cpu_32.resources.CPU", 16, "c7a.8xlarge has CPU: 32, not 16"),
+    (AMAZON, "available_node_types.cpu_32.min_workers", 9, "is less than min_workers (9)"),
+    (AMAZON, "available_node_types.gpu_l4.resources.GPU", REMOVED, "g6.2xlarge has GPU: 1, not none"),
+    (AMAZON, "worker_setup_commands.0", "true", "gpu_l4 has GPUs, but no command installs the extra [cuda]"),
+    (AMAZON, "setup_commands.3", "pip install -c constraints.txt '.[cluster]'", "installs the extra [aws]"),
     (LOCAL, "provider.head_ip", REMOVED, "provider.head_ip is missing"),
     (LOCAL, "provider.worker_ips", REMOVED, "provider.worker_ips is missing"),
     (LOCAL, "provider.worker_ips", "192.168.0.11", "is not of type 'array'"),
@@ -98,12 +122,12 @@ def validate_file(path: Path) -> tuple[int, list[str]]:
     return result.exit_code, result.output.strip().splitlines()
 
 
-@pytest.mark.parametrize("name", [GOOGLE, LOCAL])
-def test_shipped_files_pass_and_mark_three_lines_to_edit(name):
+@pytest.mark.parametrize(("name", "lines"), [(GOOGLE, 3), (LOCAL, 3), (AMAZON, 2)])
+def test_shipped_files_pass_and_mark_the_lines_to_edit(name, lines):
     found = validate(HERE / name)
     assert not found.problems
     assert any("EDIT" in note for note in found.notes)
-    assert (HERE / name).read_text().count("# EDIT ") == 3
+    assert (HERE / name).read_text().count("# EDIT ") == lines
     assert validate_file(HERE / name)[0] == 0
 
 
