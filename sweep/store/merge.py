@@ -5,7 +5,7 @@ unchanged if the target has none of its runs; otherwise the missing runs are wri
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
@@ -20,6 +20,7 @@ from sweep.store.errors import Damaged, NewerVersion
 from sweep.store.records import SweepRecord, recorded_sweeps
 from sweep.store.schema import EPOCHS, SCHEMA_VERSION, FileMetadata, Kind
 from sweep.store.store import READ_ERRORS, Store, StoredFile
+from sweep.store.weights import save_weights
 
 THREADS = 16
 _NUMBERS = [column.name for column in EPOCHS if not pa.types.is_string(column.type)]
@@ -42,25 +43,8 @@ class Copy:
         return sum(map(len, self.seeds))
 
     def read(self, kind: Kind) -> tuple[bytes, pa.Table, FileMetadata]:
-        """Content, rows and metadata of the file's epochs or labels.
-
-        Raises:
-          StoreError: the file is missing or damaged.
-        """
-        path = f"{kind}/{self.file.path}.parquet"
-        try:
-            content = self.source.folder.read(path)
-            table, metadata = check_table(content, kind, path)
-        except FileNotFoundError:
-            reason = "is missing"
-        except (Damaged, NewerVersion) as error:
-            reason = str(error)
-        except READ_ERRORS as error:
-            reason = f"cannot be read ({type(error).__name__})"
-        else:
-            return content, table, metadata
-        root = self.source.root
-        raise StoreError(f"{root}/{path}: {reason}; `sweep doctor --repair --root {root}` quarantines it")
+        """`_read` for the epochs or the labels of the file."""
+        return _read(self.source, kind, f"{kind}/{self.file.path}.parquet")
 
 
 @dataclass
@@ -106,6 +90,9 @@ def plan_merge(target: Store, sources: Sequence[Store]) -> Merge:
         holders[file.key].append((target, file))
     contributions = [_contribution(source, holders) for source in sources]
     _in_parallel(_verify, contributions)
+    for found in contributions:
+        for first, path, _ in _weights(found.copies):
+            _read(first.source, "weights", path)
     return Merge(contributions, _records(target, sources))
 
 
@@ -123,6 +110,11 @@ def copy(target: Store, merge: Merge, check: Callable[[], None]) -> None:
     for name, record in merge.records.items():
         check()
         target.folder.write(f"sweeps/{name}.json", record.encode())
+
+    for found in merge.contributions:  # before the runs: a finished run has all its files
+        for first, path, wanted in _weights(found.copies):
+            check()
+            _copy_weights(target, first, path, wanted)
 
     def write(copy: Copy) -> None:
         content = {kind: copy.read(kind) for kind in ("labels", "epochs")}
@@ -214,6 +206,51 @@ def _of_part(metadata: FileMetadata, seeds: range) -> FileMetadata:
         seconds=metadata.seconds * share,
         schema_version=SCHEMA_VERSION,
     )
+
+
+def _read(source: Store, kind: Kind, path: str) -> tuple[bytes, pa.Table, FileMetadata]:
+    """Content, rows and metadata of a stored table.
+
+    Raises:
+      StoreError: the file is missing or damaged.
+    """
+    try:
+        content = source.folder.read(path)
+        table, metadata = check_table(content, kind, path)
+    except FileNotFoundError:
+        reason = "is missing"
+    except (Damaged, NewerVersion) as error:
+        reason = str(error)
+    except READ_ERRORS as error:
+        reason = f"cannot be read ({type(error).__name__})"
+    else:
+        return content, table, metadata
+    root = source.root
+    raise StoreError(f"{root}/{path}: {reason}; `sweep doctor --repair --root {root}` quarantines it")
+
+
+def _weights(copies: Sequence[Copy]) -> Iterator[tuple[Copy, str, SeedRanges]]:
+    """Files of weights that belong to copied runs: a copy of their cell, the path, and the seeds to copy."""
+    cells: dict[str, list[Copy]] = defaultdict(list)
+    for copy in copies:
+        cells[copy.file.path.rpartition("/")[0]].append(copy)
+    for folder, members in cells.items():
+        source = members[0].source
+        copied = SeedRanges(seeds for member in members for seeds in member.seeds)
+        for seeds in source.weights.shards().get(folder, []):
+            shard = Shard(shard_of(members[0].file.metadata).cell, seeds)
+            if wanted := copied & SeedRanges([seeds]):
+                yield members[0], f"weights/{shard.path}.parquet", wanted
+
+
+def _copy_weights(target: Store, copy: Copy, path: str, wanted: SeedRanges) -> None:
+    content, rows, metadata = _read(copy.source, "weights", path)
+    shard = shard_of(metadata)
+    if wanted == SeedRanges([shard.seeds]):
+        target.folder.write(path, content)
+        return
+    for seeds in wanted.ranges:
+        save_weights(target, shard, _of_seeds(rows, seeds), metadata)
 
 
 def _in_parallel(function: Callable[[Copy], None], contributions: Sequence[Contribution]) -> None:

@@ -6,6 +6,7 @@ from model.variants import variant
 from sweep.executors.faults import fault_of
 from sweep.executors.retry import Attempt
 from sweep.executors.streams import InFlight, Streams
+from sweep.spec.seeds import SeedRanges
 from sweep.spec.shard import Cell, Shard
 
 SHARD = Shard(Cell(variant("base"), "mnist5k", "d" * 64, 40), range(4))
@@ -13,7 +14,7 @@ SHARD = Shard(Cell(variant("base"), "mnist5k", "d" * 64, 40), range(4))
 
 def ended(finished: bool) -> tuple[list[tuple[Attempt, object]], Streams]:
     """What is received from a stream that ends, as Ray's does when the node of its task ends."""
-    streams = Streams({}, "auto", 0.0, lambda shard: None, lambda: None)
+    streams = Streams({}, "auto", SeedRanges(), 0.0, lambda shard: None, lambda: None)
     stream = iter(())
     streams._tasks[stream] = InFlight(Attempt(SHARD), None, started=True, finished=finished)
     return list(streams.receive([stream])), streams

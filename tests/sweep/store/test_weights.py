@@ -166,3 +166,13 @@ def test_values_are_those_of_the_format(tmp_path):
     kernel = np.stack(frame["Conv_0.kernel"]).reshape(2, 5, 5, 1, 12)
     networks = kept_networks(Store(str(tmp_path / "r")), "base,epochs=3")
     assert np.array_equal(kernel, networks.params["Conv_0"]["kernel"])
+
+
+def test_merge_copies_the_weights_of_the_runs_that_it_copies(tmp_path):
+    run_inline(tmp_path / "a", small_spec(seeds="0:6", keep_weights="1:5"))
+    run_inline(tmp_path / "b", small_spec(seeds="0:2"))
+    for target in ("b", "new"):
+        assert sweep("merge", tmp_path / "a", "--root", tmp_path / target).code == 0
+    assert_kept(tmp_path / "new", "1:5")
+    assert_kept(tmp_path / "b", "2:5")
+    assert_same_rows(rows(tmp_path / "b"), rows(tmp_path / "a"))
