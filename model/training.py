@@ -85,12 +85,15 @@ def bias_corrections(done: int, n: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def init(variant: Variant, seed: Array) -> ReplicaState:
-    """An untrained replica. seed: [] uint32, from `stream_seed`.
-
-    A seed has the same initial weights in all variants of a recipe.
-    """
-    params = Network(variant).init(stream_key(seed, "init"), jnp.zeros((16, 16)))["params"]
+    """An untrained replica. seed: [] uint32, from `stream_seed`."""
+    params = init_params(variant, seed)
     return ReplicaState(seed, params, optimizer(variant).init(params))
+
+
+def init_params(variant: Variant, seed: Array) -> Params:
+    """Initial weights. They depend on no field of the variant but `init` and `output_bias`."""
+    params: Params = Network(variant).init(stream_key(seed, "init"), jnp.zeros((16, 16)))["params"]
+    return params
 
 
 def update(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from model import training
-from model.engines import lanes, vmap
+from model.engines import initial, lanes, vmap
 from model.engines.lanes import library
 from model.network import Params, outputs
 from model.variants import Variant, variant
@@ -61,7 +61,7 @@ def newton(name: str) -> Variant:
 def scales(v: Variant, params: Params, images: np.ndarray) -> Params:
     """`training.step_scales` as the engine computes it."""
     count = len(params["bias4"])
-    return lanes._tree(lanes._step_scales(v, lanes._rows(params, count), images), lanes._template(v).params)
+    return lanes._tree(lanes._step_scales(v, lanes._rows(params, count), images), initial.template(v).params)
 
 
 @pytest.mark.parametrize("name", NEWTON)

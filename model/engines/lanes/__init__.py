@@ -7,7 +7,6 @@ their number. Start reading at `epoch.cc`; `build.py` compiles it.
 
 import os
 from ctypes import byref
-from functools import cache, partial
 from typing import Any
 
 import jax
@@ -16,7 +15,7 @@ import numpy as np
 import optax
 
 from model import training
-from model.engines.initial import init
+from model.engines.initial import init, template
 from model.engines.lanes import library
 from model.network import Params
 from model.streams import Stream, drop_threshold, epoch_key, stream_seed
@@ -44,8 +43,8 @@ def train_epoch(
       MemoryError: there is not enough memory.
       RuntimeError: the native library is missing.
     """
-    template = _template(variant)
-    count = _check_replicas(states, template, "states")
+    shapes = template(variant)
+    count = _check_replicas(states, shapes, "states")
     images, labels = _check_examples(images, labels)
     n = len(images)
 
@@ -80,9 +79,9 @@ def train_epoch(
 
     if means is not None and squares is not None:
         updates = np.full(count, done + n, np.int32)
-        moments = {"mu": _tree(means, template.params), "nu": _tree(squares, template.params)}
+        moments = {"mu": _tree(means, shapes.params), "nu": _tree(squares, shapes.params)}
         optimizer = optax.tree.set(optimizer, count=updates, **moments)
-    return ReplicaState(states.seed, _tree(parameters, template.params), optimizer)
+    return ReplicaState(states.seed, _tree(parameters, shapes.params), optimizer)
 
 
 def evaluate(variant: Variant, params: Params, images: np.ndarray, labels: np.ndarray) -> Evaluation:
@@ -109,7 +108,7 @@ def _scores(
     variant: Variant, params: Params, images: np.ndarray, labels: np.ndarray, margins: np.ndarray | None
 ) -> Evaluation:
     """The evaluation; also writes `margins` [R, N] float32 if given."""
-    count = _check_replicas(params, _template(variant).params, "params")
+    count = _check_replicas(params, template(variant).params, "params")
     images, labels = _check_examples(images, labels)
     parameters = _rows(params, count)
     loss, misses = np.empty(count, np.float64), np.empty(count, np.int32)
@@ -180,14 +179,6 @@ def _hyperparams(variant: Variant) -> library.Hyperparams:
         drop_threshold=drop_threshold(variant.dropout),
         keep_probability=1.0 - variant.dropout,
     )
-
-
-@cache
-def _template(variant: Variant) -> ReplicaState:
-    """Shapes and dtypes of one replica."""
-    seed = jnp.zeros((), jnp.uint32)
-    shapes: ReplicaState = jax.eval_shape(partial(training.init, variant), seed)
-    return shapes
 
 
 def _check_replicas(tree: Any, template: Any, name: str) -> int:
