@@ -34,15 +34,14 @@ def init(variant: Variant, seeds: np.ndarray) -> ReplicaState:
     params["bias4"] = np.full_like(params["bias4"], variant.output_bias)
     shapes = template(variant).optimizer
     optimizer = jax.tree.map(lambda leaf: np.zeros((len(seeds), *leaf.shape), leaf.dtype), shapes)
-    return ReplicaState(seeds, params, optimizer)
+    return ReplicaState(jnp.asarray(seeds), params, optimizer)
 
 
 @cache
 def template(variant: Variant) -> ReplicaState:
     """Shapes and dtypes of one replica."""
-    seed = jax.ShapeDtypeStruct((), jnp.uint32)
-    params = _params_shapes()
-    return ReplicaState(seed, params, jax.eval_shape(training.optimizer(variant).init, params))
+    optimizer = jax.eval_shape(training.optimizer(variant).init, _params_shapes())
+    return ReplicaState(jnp.zeros((), jnp.uint32), _params_shapes(), optimizer)
 
 
 @cache

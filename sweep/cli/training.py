@@ -4,6 +4,7 @@ import signal
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from threading import Thread
 from typing import TYPE_CHECKING
 
 from sweep.cli.monitor import progress_text
@@ -33,29 +34,31 @@ def train(specs: "Sequence[SweepSpec]", store: "Store", settings: "Settings", re
     from sweep.driver.cost import Costs
     from sweep.driver.eventlog import EventLog, logged
     from sweep.driver.progress import Display
-    from sweep.driver.session import run
+    from sweep.driver.session import Session
     from sweep.spec.explain import identical_note
     from sweep.store.status import in_progress
 
-    failed = False
+    def sweep(session: Session, spec: "SweepSpec") -> bool:
+        """Train one spec; whether a shard failed."""
+        if note := identical_note(spec.identical()):
+            say(note)
+        costs = Costs(file.metadata for file in store.files) if store.exists else Costs()
+        display = Display(Console(stderr=True), costs)
+        with display.shown():
+            outcome = session.run(spec, store, EventLog(store, display))
+        if outcome.finished:
+            seconds = time.monotonic() - began
+            say(f"{counted(outcome.runs_trained, 'run')} trained in {seconds:.0f} s, stored in {store.root}")
+        for shard in outcome.failed:
+            say(f"failed: {shard.title}; `sweep status --root {store.root}` shows the reason")
+        return bool(outcome.failed)
+
     began = time.monotonic()
+    Thread(target=_import_summary).start()  # half a second, while the executor starts
     with _sigterm_as_interrupt(), logged(store):
         try:
-            for spec in specs:
-                if note := identical_note(spec.identical()):
-                    say(note)
-                costs = Costs(file.metadata for file in store.files) if store.exists else Costs()
-                display = Display(Console(stderr=True), costs)
-                with display.shown():
-                    outcome = run(spec, store, settings, EventLog(store, display))
-                if outcome.finished:
-                    seconds = time.monotonic() - began
-                    say(
-                        f"{counted(outcome.runs_trained, 'run')} trained in {seconds:.0f} s, stored in {store.root}"
-                    )
-                for shard in outcome.failed:
-                    say(f"failed: {shard.title}; `sweep status --root {store.root}` shows the reason")
-                failed = failed or bool(outcome.failed)
+            with Session(settings) as session:
+                failed = [sweep(session, spec) for spec in specs]
         except KeyboardInterrupt:
             kept = f"finished runs and checkpoints are in {store.root}"
             if store.exists and (partial := in_progress(store)).runs:
@@ -64,7 +67,7 @@ def train(specs: "Sequence[SweepSpec]", store: "Store", settings: "Settings", re
             raise SystemExit(INTERRUPTED) from None
     _print_summary(specs, store)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # everything is done: Ctrl-C does not change the exit code
-    raise SystemExit(FAILED if failed else 0)
+    raise SystemExit(FAILED if any(failed) else 0)
 
 
 @contextmanager
@@ -79,6 +82,10 @@ def _sigterm_as_interrupt() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _import_summary() -> None:
+    import sweep.analysis.tables.summary  # noqa: F401
 
 
 def _print_summary(specs: "Sequence[SweepSpec]", store: "Store") -> None:

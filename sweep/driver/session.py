@@ -1,15 +1,16 @@
-"""Run one sweep: load the data, start the executor, lock the root, train the missing runs."""
+"""Run sweeps: load the data, start the executor, lock the root, train the missing runs."""
 
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from typing import Any, Self
 
 from data import DatasetOptions, is_local, load
 from data.dataset import Dataset
 from model.numerics import configure
 from sweep.driver.driver import Outcome, count, missing, train, without_weights
 from sweep.errors import StoreError
-from sweep.executors.choose import executor
+from sweep.executors.choose import Execute, executor
 from sweep.messages import Observer
 from sweep.settings import Settings
 from sweep.spec.spec import SweepSpec, dataset_label
@@ -36,35 +37,72 @@ def run(spec: SweepSpec, store: Store, settings: Settings, observer: Observer | 
       ConnectionError: Ray does not start or does not answer, or a process of the local Ray ended.
       KeyboardInterrupt: passed on; finished shards and the last checkpoints are stored.
     """
-    observer = observer or Observer()
-    recorded = recorded_datasets(store, spec) if store.exists else {}
-    if store.exists:
-        store.completed()  # fail on corrupt files before anything is written
-    if recorded and not (missing(spec, store, recorded) or without_weights(spec, store, recorded)):
-        observer.begin([], count(spec))
-        return Outcome()
-    with _loading(spec, recorded, settings.manual_dir) as loading:
-        if not all(is_local(options.name, settings.manual_dir) for _, options in spec.cells()):
-            loading.result()  # fail before Ray starts
-        if settings.executor == "ray":
-            observer.phase(f"connecting to {settings.address}" if settings.address else "starting Ray")
-        with executor(settings) as execute:
+    with Session(settings) as session:
+        return session.run(spec, store, observer)
+
+
+class Session:
+    """Trains sweeps one after the other. The executor starts with the first that lacks runs, and its workers stay."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._opened = ExitStack()
+        self._execute: Execute | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: Any) -> bool | None:
+        return self._opened.__exit__(*error)
+
+    def run(self, spec: SweepSpec, store: Store, observer: Observer | None = None) -> Outcome:
+        """See the function `run`."""
+        observer = observer or Observer()
+        recorded = recorded_datasets(store, spec) if store.exists else {}
+        if store.exists:
+            store.completed()  # fail on corrupt files before anything is written
+        if recorded and not (missing(spec, store, recorded) or without_weights(spec, store, recorded)):
+            observer.begin([], count(spec))
+            return Outcome()
+        manual_dir = self._settings.manual_dir
+        with _loading(spec, recorded, manual_dir) as loading:
+            names = dict.fromkeys(options.name for _, options in spec.cells())
+            reading = f"loading {', '.join(names)}"
+            if all(is_local(name, manual_dir) for name in names):
+                observer.phase(f"{self._starting}{reading}")
+            else:
+                observer.phase(reading)
+                loading.result()  # fail before Ray starts
+            execute = self._executor()
             loaded = loading.result()
-            store.open_for_writing()
-            by_digest = {dataset.digest: dataset for dataset in loaded.values()}
-            records = {
-                options.key: recorded.get(options.key) or dataset_entry(options, dataset)
-                for options, dataset in loaded.items()
-            }
-            with lease.hold(store) as check:
-                return train(
-                    spec,
-                    store,
-                    records,
-                    lambda shards, load: execute(shards, by_digest, spec.engine, spec.kept_seeds, load),
-                    observer,
-                    check,
-                )
+        store.open_for_writing()
+        by_digest = {dataset.digest: dataset for dataset in loaded.values()}
+        records = {
+            options.key: recorded.get(options.key) or dataset_entry(options, dataset)
+            for options, dataset in loaded.items()
+        }
+        with lease.hold(store) as check:
+            return train(
+                spec,
+                store,
+                records,
+                lambda shards, load: execute(shards, by_digest, spec.engine, spec.kept_seeds, load),
+                observer,
+                check,
+            )
+
+    @property
+    def _starting(self) -> str:
+        """What `_executor` is about to do, before another phase; empty if it takes no time."""
+        if self._settings.executor != "ray" or self._execute:
+            return ""
+        address = self._settings.address
+        return f"connecting to {address} and " if address else "starting Ray and "
+
+    def _executor(self) -> Execute:
+        if self._execute is None:
+            self._execute = self._opened.enter_context(executor(self._settings))
+        return self._execute
 
 
 @contextmanager
