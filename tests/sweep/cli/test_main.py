@@ -99,6 +99,15 @@ def test_a_dry_run_writes_nothing(tmp_path):
     assert not (tmp_path / "r").exists()
 
 
+def test_sizes_and_subset_seeds_make_a_grid_of_data_sets(tmp_path):
+    options = ("--n-train", "60,120", "--draw", "0:3", "--set", "order_seed=0:2")
+    (tmp_path / "spec.yaml").write_text(SPEC)
+    ended = sweep("run", "spec.yaml", *options, "--dry-run", "--root", "r", cwd=tmp_path)
+    lines = ended.out.splitlines()
+    assert "base,epochs=1,order_seed=1 on mnist5k,n_train=60,n_test=60,draw=2: seeds 0:2, 1 epoch" in lines
+    assert "24 of 24 runs would be trained" in ended.out
+
+
 def test_a_dry_run_counts_the_runs_that_another_spec_stored(tmp_path):
     (tmp_path / "spec.yaml").write_text(SPEC)
     run_inline(tmp_path / "r", small_spec(variants="base", seeds="0:2", set={"epochs": 1}))

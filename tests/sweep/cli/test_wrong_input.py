@@ -65,6 +65,16 @@ RUN = {
     "a key given twice": ("run twice.yaml", "line 3: key 'seeds' is given twice"),
     "a number for a data set": ("run dataset.yaml", "dataset: 5 is a number: write a name, or a mapping"),
     "too many digits": ("run large.yaml", "n_train = 70000"),
+    "words for subset seeds": ("run --draw 0:x", "dataset.subset_seed: '0:x' is not a whole number"),
+    "too many digits in a grid": (
+        "run --dataset mnist --n-train 100,70000",
+        "n_train = 70000 is out of range",
+    ),
+    "a grid of too many data sets": (
+        "run --dataset mnist --n-train 1:2001 --draw 0:10",
+        "100,000 combinations of variants, recipes, data sets and values: at most 10,000",
+    ),
+    "an empty range of orders": ("run --set order_seed=3:3", "set: '3:3' is an empty range"),
     "100,000 brackets": ("run deep.yaml", "nested deeper than 20 levels"),
     "a number of 5,000 digits": ("run digits.yaml", "a number of 5,000 digits"),
     "an alias bomb": ("run bomb.yaml", "more than 100,000 values"),
