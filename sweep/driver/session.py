@@ -78,7 +78,7 @@ class Session:
         store.open_for_writing()
         by_digest = {dataset.digest: dataset for dataset in loaded.values()}
         records = {
-            options.key: recorded.get(options.key) or dataset_entry(options, dataset)
+            options.key: {**dataset_entry(options, dataset), **recorded.get(options.key, {})}
             for options, dataset in loaded.items()
         }
         with lease.hold(store) as check:
