@@ -1,7 +1,8 @@
-"""Untrained replicas for tests, compiled without XLA's slow optimisation of random draws."""
+"""Untrained replicas for tests, and compilation for programs that run only once."""
 
 from collections.abc import Sequence
 from functools import cache
+from typing import Any
 
 import jax
 import numpy as np
@@ -28,8 +29,11 @@ def drawn(distribution: Init) -> Params:
 
 def init(v: Variant, count: int) -> Params:
     """`training.init` of the seeds from 0."""
-    program = jax.jit(
-        jax.vmap(lambda seed: training.init(v, seed).params),
-        compiler_options={"xla_backend_optimization_level": 0},
-    )
+    program = compiled(jax.vmap(lambda seed: training.init(v, seed).params))
     return jax.tree.map(np.asarray, program(np.arange(count, dtype=np.uint32)))
+
+
+def compiled(function: Any, *static: int) -> Any:
+    """`jax.jit` without optimisation, which takes longer than such a program runs. static: static arguments."""
+    options = {"xla_backend_optimization_level": 0}
+    return jax.jit(function, static_argnums=static, compiler_options=options)

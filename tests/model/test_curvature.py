@@ -13,7 +13,7 @@ from model import training
 from model.engines import unsupported_parts, vmap
 from model.variants import Variant, variant
 from tests.model import float64
-from tests.model.replicas import fresh
+from tests.model.replicas import compiled, fresh
 
 VARIANTS = {
     "paper": variant(
@@ -97,9 +97,9 @@ def recursion(v: Variant, params: dict[str, Any], image: np.ndarray) -> dict[str
 
 @pytest.mark.parametrize("case", VARIANTS)
 def test_curvature_equals_the_recursion_of_becker_and_lecun(case: str, digits: Any) -> None:
-    v, images = VARIANTS[case], digits[0][:3]
+    v, images = VARIANTS[case], digits[0][:2]
     params = one_replica(v)
-    h = jax.jit(training.curvature, static_argnums=0)(v, params, images)
+    h = compiled(training.curvature, 0)(v, params, images)
     each = [recursion(v, params, image) for image in images]
     for name, leaf in h.items():
         expected = np.mean([one[name] for one in each], axis=0)
@@ -112,7 +112,7 @@ def test_curvature_is_exact_in_the_last_layer(digits: Any) -> None:
     """With linear outputs and squared error no term is dropped there. Reference: central differences in float64."""
     v = variant("base", activation="scaled_tanh", output="linear", optimizer="newton")
     params, image, label = one_replica(v), digits[0][0], int(digits[1][0])
-    h = training.curvature(v, params, jnp.asarray(image)[None])
+    h = compiled(training.curvature, 0)(v, params, image[None])
 
     def at(path: tuple[str, ...], index: tuple[int, ...], change: float) -> float:
         moved = {n: dict(leaf) if isinstance(leaf, dict) else np.array(leaf) for n, leaf in params.items()}
@@ -134,11 +134,12 @@ def test_a_step_is_the_gradient_divided_by_damped_curvature(digits: Any) -> None
     v = VARIANTS["paper"]
     params, (images, labels) = one_replica(v), digits
     state = training.ReplicaState(jnp.uint32(3), params, training.optimizer(v).init(params))
-    scales = training.step_scales(v, params, images[:10])
+    scales = compiled(training.step_scales, 0)(v, params, images[:3])
     arguments = (state, images[0], labels[0], jnp.float32(0.01), None, None)
-    plain = training.update(variant("base", activation="scaled_tanh", output="scaled_tanh"), *arguments)
-    newton = training.update(v, *arguments, scales)
-    h = training.curvature(v, params, images[:10])
+    update = compiled(training.update, 0)
+    plain = update(variant("base", activation="scaled_tanh", output="scaled_tanh"), *arguments)
+    newton = update(v, *arguments, scales)
+    h = compiled(training.curvature, 0)(v, params, images[:3])
     leaves = (jax.tree.leaves(t) for t in (params, plain.params, newton.params, h))
     for old, a, b, curvature in zip(*leaves, strict=True):
         rounding = 1e-7 * np.abs(old).max() / v.damping
@@ -148,7 +149,7 @@ def test_a_step_is_the_gradient_divided_by_damped_curvature(digits: Any) -> None
 def test_only_the_first_digits_of_an_epoch_estimate_curvature(digits: Any) -> None:
     v = variant("base", optimizer="newton", curvature_digits=4)
     params = one_replica(v)
-    few, many = (training.step_scales(v, params, jnp.asarray(digits[0][:n])) for n in (4, 9))
+    few, many = (compiled(training.step_scales, 0)(v, params, digits[0][:n]) for n in (4, 9))
     for a, b in zip(jax.tree.leaves(few), jax.tree.leaves(many), strict=True):
         np.testing.assert_array_equal(a, b)
 

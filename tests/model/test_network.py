@@ -12,6 +12,7 @@ from model.network import Network
 from model.training import Params
 from model.variants import VARIANTS, variant
 from tests.model import float64, replicas
+from tests.model.replicas import compiled
 
 SIZES = {
     "Conv_0": (5, 5, 1, 12),
@@ -55,7 +56,7 @@ def test_the_outputs_are_those_of_the_paper_in_float64() -> None:
     v, params = variant("base"), jax.tree.map(lambda leaf: leaf[0], fresh())
     params = params | {"bias1": np.linspace(-0.1, 0.1, 768).reshape(8, 8, 12).astype(np.float32)}
     images = np.random.default_rng(0).uniform(-1, 1, (3, 16, 16)).astype(np.float32)
-    outputs = jax.jit(Network(v).apply)({"params": params}, jnp.asarray(images))
+    outputs = compiled(Network(v).apply)({"params": params}, jnp.asarray(images))
     expected = [float64.outputs(v, params, image) for image in images]
     np.testing.assert_allclose(outputs, expected, atol=2e-6)
 
@@ -69,7 +70,7 @@ def test_a_unit_of_h2_reads_eight_planes_around_its_position() -> None:
         changed = params | {"bias1": bias1, "Dense_0": {"kernel": only}}
         return Network(v).apply({"params": changed}, jnp.zeros((16, 16))).sum()
 
-    gradients = jax.jit(jax.vmap(jax.grad(outputs), in_axes=(None, 0)))(params["bias1"], jnp.arange(192))
+    gradients = compiled(jax.vmap(jax.grad(outputs), in_axes=(None, 0)))(params["bias1"], jnp.arange(192))
     wired = np.asarray(gradients).reshape(4, 4, 12, 8, 8, 12) != 0
     for group, reads in enumerate(float64.GROUPS):
         planes = wired[:, :, 4 * group : 4 * group + 4].any(axis=(0, 1, 2, 3, 4))

@@ -16,6 +16,7 @@ from model.objective import loss, predictions
 from model.training import ReplicaState, learning_rates
 from model.variants import Variant, variant
 from tests.model import float64
+from tests.model.replicas import compiled
 
 rates = st.floats(1e-5, 1.0)
 fractions = st.floats(0, 1)
@@ -100,14 +101,12 @@ UPDATES: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("case", UPDATES)
 def test_an_update_steps_down_the_gradient(case: str, digits: Any) -> None:
-    """One update against central differences in float64, the roll and the dropping done by hand."""
+    """Compares an update with central differences in float64, with separate code for the roll and the dropout."""
     v = variant("base", **UPDATES[case])
     state, (image, label) = a_replica(v), (digits[0][0], int(digits[1][0]))
     shift = jnp.array([2, -1]) if v.shift else None
     dropout_mask = np.arange(192) % 5 != 0 if v.dropout else None
-    after = jax.jit(training.update, static_argnums=0)(
-        v, state, image, label, jnp.float32(8.0), shift, dropout_mask
-    )
+    after = compiled(training.update, 0)(v, state, image, label, jnp.float32(8.0), shift, dropout_mask)
     rolled = np.roll(image, (2, -1), (0, 1)) if v.shift else image
     rng = np.random.default_rng(2)
     paths = jax.tree.leaves_with_path(state.params)
@@ -123,14 +122,14 @@ def test_an_update_steps_down_the_gradient(case: str, digits: Any) -> None:
 
 
 def test_an_epoch_is_its_updates_in_order(digits: Any) -> None:
-    """With the draws of `streams`: whoever repeats a step by hand gets the same weights."""
+    """With the draws of `streams`, separate updates give the same weights."""
     from model.streams import draw_dropout_mask, draw_shift, epoch_key
 
     v, (images, labels) = variant("dropout"), (digits[0][:3], digits[1][:3])
     state = a_replica(v)
     rates_ = jnp.asarray(learning_rates(v, 4, 3))
-    whole = jax.jit(training.train_epoch, static_argnums=0)(v, state, images, labels, jnp.int32(4), rates_)
-    update = jax.jit(training.update, static_argnums=0)
+    whole = compiled(training.train_epoch, 0)(v, state, images, labels, jnp.int32(4), rates_)
+    update = compiled(training.update, 0)
     for step in range(3):
         shift = draw_shift(epoch_key(state.seed, "shift", 4), step, v.shift)
         dropout_mask = draw_dropout_mask(epoch_key(state.seed, "dropout", 4), step, v.dropout)
@@ -140,12 +139,12 @@ def test_an_epoch_is_its_updates_in_order(digits: Any) -> None:
 
 
 @pytest.mark.parametrize("name", ["base", "dropout"])
-def test_evaluation_counts_misses_and_means_losses(name: str, digits: Any) -> None:
-    """Over more digits than one batch of evaluation, without shift or dropping."""
+def test_evaluation_counts_misses_and_averages_losses(name: str, digits: Any) -> None:
+    """Over more digits than one batch of evaluation, without shifts or dropout."""
     v, batch, n = variant(name), 8, 20
     images, labels = digits[0][:n], digits[1][:n]
     params = a_replica(v, 0.1).params
-    evaluate = jax.jit(training.evaluate, static_argnums=(0, 4))
+    evaluate = compiled(training.evaluate, 0, 4)
     score = evaluate(v, params, images, labels, batch)
     few = [0, 1, n - 1]
     outputs = [float64.outputs(v, params, images[i]) for i in few]
