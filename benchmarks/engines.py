@@ -4,7 +4,7 @@
 
 Prints in Markdown:
 
-- the measured peak of one core in fused multiply-adds;
+- the measured peak of one core in fused multiply-adds, and its memory rate for the state of AdamW;
 - for each variant, the time of an update and of the evaluation of a digit, per replica, with `vmap` and with `lanes`
   on one core;
 - the notebook's loop, one jitted step per Python iteration;
@@ -63,8 +63,8 @@ def seconds(work: Callable[[], Any], repetitions: int = 1) -> float:
     return min(times)
 
 
-def peak() -> float:
-    """GFLOP/s of one core in a loop of fused multiply-adds with the vectors of the chosen kernel."""
+def limits() -> tuple[float, float]:
+    """GFLOP/s of fused multiply-adds, and GB/s of the state of a block: of one core, with the chosen kernel."""
     name = library.kernels()[library.chosen_kernel()]
     level = next(level for level in build.X86_LEVELS + build.OTHER_LEVELS if level[0] == name)
     with tempfile.TemporaryDirectory() as folder:
@@ -74,7 +74,9 @@ def peak() -> float:
         subprocess.run(
             [*build.compiler(), *build.common_flags(), *options, source, "-o", program], check=True
         )
-        return float(subprocess.run([program], capture_output=True, text=True, check=True).stdout)
+        printed = subprocess.run([program], capture_output=True, text=True, check=True).stdout
+        gflops, gbytes = map(float, printed.split())
+        return gflops, gbytes
 
 
 def digits() -> Dataset:
@@ -92,7 +94,7 @@ def replicas(v: Variant, count: int) -> training.ReplicaState:
 
 def compare(name: str, count: int, images: np.ndarray, labels: np.ndarray, updates: int, best: float) -> str:
     """A row of the table of engines: times per replica in microseconds."""
-    v = variant(name)
+    v = variant(*name.split("@"))
     states = replicas(v, count)
     few = slice(0, updates)
     times = {"vmap": [np.inf, np.inf], "lanes": [np.inf, np.inf]}
@@ -148,13 +150,16 @@ def notebook(images: np.ndarray, labels: np.ndarray) -> float:
 
 def table_of_engines(given: argparse.Namespace, split: Examples, updates: int) -> None:
     """Print a row for each variant with the times of both engines."""
-    best = peak()
+    best, stream = limits()
     cores = "one core" if CORES == 1 else f"one process with {CORES} cores"
     count = given.replicas * CORES
     measured = (
         "whole epochs" if updates == len(split) else f"whole epochs of `lanes`, {updates} updates of `vmap`"
     )
     print(f"One core: {best:.0f} GFLOP/s with the vectors of `{library.kernels()[library.chosen_kernel()]}`.")
+    print(
+        f"It reads and writes the weights and moments of a block with {stream:.0f} GB/s, both directions together."
+    )
     print(f"{len(split):,} digits, {count} replicas, {measured}; microseconds per replica, {cores}.\n")
     print("| variant | update: `vmap` | `lanes` | ratio | of peak ", end="")
     print("| evaluation: `vmap` | `lanes` | ratio | of peak |")
