@@ -22,14 +22,27 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sweep.analysis.compare import compare
     from sweep.analysis.plots.plot import make_plot
+    from sweep.analysis.sql import query
     from sweep.analysis.tables.table import make_table
     from sweep.driver.session import run
     from sweep.settings import Settings
     from sweep.spec.read import read_spec
+    from sweep.store.reference import reference
     from sweep.store.status import status
     from sweep.store.store import Store
 
-__all__ = ["Settings", "Store", "compare", "make_plot", "make_table", "read_spec", "run", "status"]
+__all__ = [
+    "Settings",
+    "Store",
+    "compare",
+    "make_plot",
+    "make_table",
+    "query",
+    "read_spec",
+    "reference",
+    "run",
+    "status",
+]
 
 _HOMES = {
     "Settings": "sweep.settings",
@@ -37,7 +50,9 @@ _HOMES = {
     "compare": "sweep.analysis.compare",
     "make_plot": "sweep.analysis.plots.plot",
     "make_table": "sweep.analysis.tables.table",
+    "query": "sweep.analysis.sql",
     "read_spec": "sweep.spec.read",
+    "reference": "sweep.store.reference",
     "run": "sweep.driver.session",
     "status": "sweep.store.status",
 }

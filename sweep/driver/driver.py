@@ -1,6 +1,7 @@
 """Train the planned shards and write the executor's messages to the root. Imports neither JAX nor Ray."""
 
 from dataclasses import dataclass, field
+from html import escape
 
 from sweep.driver.cost import Costs
 from sweep.messages import (
@@ -38,6 +39,20 @@ class Outcome:
     def runs_trained(self) -> int:
         """Seeds of the shards finished by this run."""
         return sum(len(s.seeds) for s in self.finished)
+
+    def __repr__(self) -> str:
+        return f"<Outcome: {self._text()}>"
+
+    def _repr_html_(self) -> str:
+        """In notebooks: the counts, and the failed shards."""
+        failed = "".join(f"<li>failed: {escape(shard.title)}</li>" for shard in self.failed)
+        return f"<p>{self._text()}</p>" + (f"<ul>{failed}</ul>" if failed else "")
+
+    def _text(self) -> str:
+        if not self.planned:
+            return "nothing to train"
+        trained = f"{counted(self.runs_trained, 'run')} trained in {counted(len(self.finished), 'shard')}"
+        return f"{trained}, {len(self.failed)} failed"
 
 
 def train(

@@ -42,9 +42,19 @@ class _VariantState:
 class Display(Observer):
     """Shows per variant: finished runs, epoch, mean test error, share of the work; and the remaining time."""
 
-    def __init__(self, console: Console, costs: Costs | None = None) -> None:
-        """costs: times of stored shards, so that the remaining time is known at once after a resume."""
-        self._console, self._costs = console, costs or Costs()
+    HEAD = ("variant", "runs done", "epoch", "mean test error", "work")
+
+    def __init__(
+        self, console: Console, costs: Costs | None = None, line_seconds: float = PLAIN_SECONDS
+    ) -> None:
+        """Create a display.
+
+        Args:
+          console: where the table or the lines are printed.
+          costs: times of stored shards, so that the remaining time is known at once after a resume.
+          line_seconds: time between two lines where the console is not a terminal.
+        """
+        self._console, self._costs, self._line_seconds = console, costs or Costs(), line_seconds
         self._variants: dict[str, _VariantState] = {}
         self._live: Live | None = None
         self._printed = time.monotonic()
@@ -103,7 +113,7 @@ class Display(Observer):
             case Failed():
                 self._forget(state, shard)
                 self._say(f"{shard.title}: failed, the other shards continue")
-        if self._live is None and time.monotonic() - self._printed >= PLAIN_SECONDS:
+        if self._live is None and time.monotonic() - self._printed >= self._line_seconds:
             self._printed = time.monotonic()
             self._say(self._line())
 
@@ -159,20 +169,27 @@ class Display(Observer):
         ]
         return "  ".join(filter(None, parts))
 
-    def _table(self) -> Table:
-        table = Table("variant", "runs done", "epoch", "mean test error", "work", box=None, pad_edge=False)
+    def rows(self) -> list[tuple[str, ...]]:
+        """One row per variant, with the columns of `HEAD`."""
+        rows: list[tuple[str, ...]] = []
         for name, s in self._variants.items():
             epochs = [p.epoch for p in s.last_epochs.values()]
             span = "–".join(str(e) for e in sorted({min(epochs), max(epochs)})) if epochs else ""
-            table.add_row(
-                name,
-                f"{s.done}/{s.runs}",
-                f"{span}/{s.variant.epochs}" if span else "",
-                _error(s).strip(),
-                f"{s.worked / s.work if s.work else 1:.0%}",
-            )
+            epoch = f"{span}/{s.variant.epochs}" if span else ""
+            work = f"{s.worked / s.work if s.work else 1:.0%}"
+            rows.append((name, f"{s.done}/{s.runs}", epoch, _error(s).strip(), work))
+        return rows
+
+    def caption(self) -> str:
+        """Share of the work that is done, and the remaining time."""
+        return f"{self.share_done():.0%} done, {_time_left(self.seconds_left())}"
+
+    def _table(self) -> Table:
+        table = Table(*self.HEAD, box=None, pad_edge=False)
+        for row in self.rows():
+            table.add_row(*row)
         if self._variants:
-            table.caption = f"{self.share_done():.0%} done, {_time_left(self.seconds_left())}"
+            table.caption = self.caption()
             table.caption_justify = "left"
         return table
 

@@ -9,6 +9,7 @@ from data import DatasetOptions, is_local, load
 from data.dataset import Dataset
 from model.numerics import configure
 from sweep.driver.driver import Outcome, count, missing, train, without_weights
+from sweep.driver.notebook import default_observer
 from sweep.errors import StoreError
 from sweep.executors.choose import Execute, executor
 from sweep.messages import Observer
@@ -18,15 +19,19 @@ from sweep.store import lease
 from sweep.store.records import Datasets, dataset_entry, recorded_datasets
 from sweep.store.store import Store
 
+DEFAULTS = Settings()
 
-def run(spec: SweepSpec, store: Store, settings: Settings, observer: Observer | None = None) -> Outcome:
+
+def run(
+    spec: SweepSpec, store: Store, settings: Settings = DEFAULTS, observer: Observer | None = None
+) -> Outcome:
     """Train the runs of a spec that the store lacks. Run, resume, retry and extend are this one operation.
 
     Args:
       spec: variants, seeds and data set.
       store: where the results are written; created if missing.
       settings: how to run.
-      observer: receives progress events.
+      observer: receives progress events; None shows a progress bar in a notebook, and nothing elsewhere.
 
     Returns:
       The shards that were planned, finished and failed.
@@ -38,7 +43,10 @@ def run(spec: SweepSpec, store: Store, settings: Settings, observer: Observer | 
       KeyboardInterrupt: passed on; finished shards and the last checkpoints are stored.
     """
     with Session(settings) as session:
-        return session.run(spec, store, observer)
+        if observer is not None:
+            return session.run(spec, store, observer)
+        with default_observer(store) as shown:
+            return session.run(spec, store, shown)
 
 
 class Session:

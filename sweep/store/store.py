@@ -102,6 +102,9 @@ class Store:
         if self.exists:
             self._check_marker()
 
+    def __repr__(self) -> str:
+        return f"Store({self.root!r})"
+
     def _check_marker(self) -> None:
         try:
             version = self.folder.read_json(MARKER).get("schema_version", 0)

@@ -81,9 +81,17 @@ def styled(draw: Callable[..., Figure]) -> Callable[..., Figure]:
     return inner
 
 
+class NotebookFigure(Figure):
+    """A figure that a notebook shows without pyplot and its settings."""
+
+    def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
+        """PNG, and the width in pixels at which a notebook shows it."""
+        return to_bytes(self, "png"), {"width": round(self.get_figwidth() * 120)}
+
+
 def new_figure(height: float) -> Figure:
     """An empty figure of the common width. height: inches."""
-    return Figure(figsize=(WIDTH, height), layout="constrained")
+    return NotebookFigure(figsize=(WIDTH, height), layout="constrained")
 
 
 def panels(count: int, height: float, columns: int = 2, **options: Any) -> tuple[Figure, list[Axes]]:
