@@ -5,6 +5,9 @@ from sweep.analysis.names import Entry
 _HERE = "sweep.analysis.plots"
 
 PLOTS: dict[str, Entry] = {
+    "overview": Entry(
+        f"{_HERE}.overview:overview", "spread by source, effect of each change, published numbers"
+    ),
     "reproductions": Entry(
         f"{_HERE}.published:reproductions", "published numbers against the seeds", "Published numbers"
     ),

@@ -20,7 +20,12 @@ WRONG = {
     name: RNG.random((24, 60)) < DIFFICULTY * share
     for name, share in (("base", 1), ("softmax", 0.9), ("dropout", 0.5))
 }
-ONLY_ON_OTHER_RUNS = {"reproductions", "scaling", "sources"}  # published sizes, several sizes, crossed seeds
+ONLY_ON_OTHER_RUNS = {
+    "overview",
+    "reproductions",
+    "scaling",
+    "sources",
+}  # published sizes, several sizes, crossed seeds
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +75,35 @@ def test_reproductions_have_a_row_for_every_published_number():
     assert "74 (" in shown
     with pytest.raises(ValueError, match="no published number fits"):
         load("reproductions")(Published(sizes=(3920, 1080)))
+
+
+def test_overview_has_the_spread_the_changes_and_the_published_numbers():
+    figure = load("overview")(Published())
+    shown = texts(figure)
+    assert "other seed (30 seeds)" in shown
+    assert f"{np.std(np.tile(A, 3), ddof=1):.1f}" in shown
+    assert "base → softmax" in shown
+    assert "-9.0" in shown
+    assert "base, mean 83.3" in shown
+    (_, bottom) = figure.axes
+    at = [float(line.get_xdata()[0]) for line in bottom.lines if line.get_marker() == "D"]
+    assert 74 - A.mean() in at
+    assert 102 - A.mean() not in at  # zip codes, not MNIST
+    assert "n = 30 seeds each. mnist" in figure.get_supxlabel()
+    with pytest.raises(ValueError, match="no published number fits"):
+        load("overview")(Published(sizes=(3920, 1080)))
+
+
+def test_overview_shows_the_sources_of_a_crossed_design(tmp_path):
+    rng = np.random.default_rng(1)
+    crossed = {
+        f"base,order_seed={k}" if k else "base": A + k + rng.normal(0, 3, 10).round() for k in range(4)
+    }
+    data = Published()
+    data._runs = rows.runs(crossed)
+    shown = texts(load("overview")(data))
+    assert "other order" in shown
+    assert "other initial weights" in shown
 
 
 def load(name):

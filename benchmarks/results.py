@@ -1,0 +1,89 @@
+"""Runs the commands of docs/results.md and README.md again and updates their tables and figures.
+
+    python -m benchmarks.results ROOT
+
+Every line `sweep table …` or `sweep plot …` with `--out docs/results/NAME` in the two pages is run on the root. The
+table between `<!-- NAME.csv -->` and `<!-- end -->` is replaced by the one of the command that writes NAME.csv.
+docs/results/provenance.csv lists the runs, their engine, device, code and training time.
+"""
+
+import argparse
+import io
+import re
+import shlex
+from collections.abc import Iterator
+from contextlib import redirect_stdout
+from pathlib import Path
+
+import pandas as pd
+
+from sweep.cli.main import app
+from sweep.store.status import provenance
+from sweep.store.store import existing
+
+PAGES = (Path("docs/results.md"), Path("README.md"))
+COMMAND = re.compile(r"^sweep ((?:table|plot) .*--out (docs/results/[a-z0-9-]+\.(?:csv|png)))$", re.MULTILINE)
+BLOCK = re.compile(r"(<!-- ([a-z0-9-]+)\.csv -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def commands(text: str) -> Iterator[tuple[list[str], Path]]:
+    """Arguments and output file of each command of a page."""
+    for arguments, out in COMMAND.findall(text):
+        yield shlex.split(arguments), Path(out)
+
+
+def markdown(arguments: list[str], root: str) -> str:
+    """The table that a command prints as Markdown, without its notes."""
+    at = arguments.index("--out")
+    printed = io.StringIO()
+    with redirect_stdout(printed):
+        run([*arguments[:at], *arguments[at + 2 :], "--format", "markdown"], root)
+    return "\n".join(line for line in printed.getvalue().splitlines() if line.startswith("|")) + "\n"
+
+
+def run(arguments: list[str], root: str) -> None:
+    app([*arguments, "--root", root], standalone_mode=False)
+
+
+def write_provenance(root: str, out: Path) -> str:
+    """Runs and training time of each data set, recipe and version, as CSV and as Markdown."""
+    rows = pd.DataFrame(list(provenance(existing(root).files)))
+    rows["recipe"] = rows["variant"].str.extract(r"@([a-z]+)")[0].fillna("flax")
+    rows["dataset"] = rows["dataset"].str.extract("([a-z0-9]+)")[0]
+    keys = ["dataset", "recipe", "engine", "device", "code"]
+    table = rows.groupby(keys).agg(
+        cells=("variant", "size"), runs=("runs", "sum"), seconds=("seconds", "sum")
+    )
+    table = table.reset_index().round({"seconds": 0})
+    table.to_csv(out, index=False)
+    lines = [table.columns, ["---"] * len(table.columns), *table.to_numpy().tolist()]
+    return "".join(
+        f"| {' | '.join(f'{v:,.0f}' if isinstance(v, float) else str(v) for v in line)} |\n" for line in lines
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("root", metavar="ROOT")
+    root = parser.parse_args().root
+    tables = {"provenance": write_provenance(root, Path("docs/results/provenance.csv"))}
+    for page in PAGES:
+        for arguments, out in commands(page.read_text()):
+            try:
+                run(arguments, root)
+                if out.suffix == ".csv":
+                    tables[out.stem] = markdown(arguments, root)
+            except Exception as error:  # the other results are still updated
+                print(f"{out}: {error}")
+    for page in PAGES:
+        page.write_text(
+            BLOCK.sub(
+                lambda m: m[1] + tables.get(m[2], m[0][len(m[1]) : -len(m[3])]) + m[3], page.read_text()
+            )
+        )
+
+
+if __name__ == "__main__":
+    main()
