@@ -6,7 +6,7 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator
 
 from sweep.analysis.history import MISSES
 from sweep.analysis.names import SplitName
-from sweep.analysis.plots.common import about, about_labels, names, trained_runs
+from sweep.analysis.plots.common import about, about_labels, clustered, letters, marks, names, trained_runs
 from sweep.analysis.plots.style import (
     GREY,
     SMALL,
@@ -18,7 +18,7 @@ from sweep.analysis.plots.style import (
     plain_log,
     styled,
 )
-from sweep.analysis.published import numbers_for, published_numbers
+from sweep.analysis.published import published_numbers
 from sweep.analysis.runs import rows_of
 from sweep.analysis.selection import Selection
 from sweep.analysis.tables.classes import classes as classes_table
@@ -154,16 +154,18 @@ def scaling(data: Selection, *, split: SplitName = "test", numbers: str | None =
         label = f"{group[0].cell.variant}: exponent {law.exponent:.2f}{reach}"
         ax.plot(ends, [law(n) for n in ends], color=look.colour, ls=look.line, lw=1, label=label)
         for r in group:
-            errors = 100 * r.misses(split) / r.sizes[split]
+            n, m = r.sizes["train"], r.sizes[split]
+            errors = 100 * r.misses(split) / m
             low, high = np.quantile(errors, [0.05, 0.95])
-            n = r.sizes["train"]
             ax.plot([n, n], [low, high], color=look.colour, lw=3, alpha=0.3)
             ax.plot(n, errors.mean(), look.marker, color=look.colour, ms=5)
-            for number in numbers_for(r, split, known):
-                error = 100 * number.misses / r.sizes[split]
-                ax.plot(n, error, "D", ms=5, mec="black", mfc="white", zorder=5)
+            near = 0.04 * float(np.mean(r.misses(split)))
+            for text, at, group_marks in clustered(marks(r, split, known), tolerance=near):
+                for mark in group_marks:
+                    face = look.colour if mark.same_digits else "white"
+                    ax.plot(n, 100 * mark.misses / m, "D", ms=5, mec="black", mfc=face, zorder=5)
                 ax.annotate(
-                    number.source.name, (n, error), xytext=(-6, 0), textcoords="offset points",
+                    text, (n, 100 * at / m), xytext=(-6, 0), textcoords="offset points",
                     ha="right", va="center", fontsize=SMALL,
                 )  # fmt: skip
     ax.set_xscale("log")
@@ -173,5 +175,6 @@ def scaling(data: Selection, *, split: SplitName = "test", numbers: str | None =
     ax.set_xlabel("training digits")
     ax.set_ylabel(f"{split} error, %")
     fig.legend(loc="outside upper center", ncols=1)
+    runs = [r for group in groups for r in group]
     note = "Markers: means over seeds; bars: 5–95 % of seeds; diamonds: published numbers, one seed each."
-    return add_caption(fig, note, about([r for group in groups for r in group]))
+    return add_caption(fig, note, letters(runs, split, known, "Filled diamond: same digits."), about(runs))

@@ -118,7 +118,7 @@ def test_scaling_has_a_line_and_the_published_numbers():
     data._runs = [*small, *rows.runs({"base": A})]
     figure = load("scaling")(data)
     assert "base: exponent 0.3" in figure.legends[0].get_texts()[0].get_text()
-    assert "Chang" in texts(figure)
+    assert "C: Chang" in figure.get_supxlabel()
     with pytest.raises(ValueError, match="two numbers of training digits"):
         load("scaling")(Published())
 
