@@ -155,7 +155,11 @@ def find_runs(
     ]
     usual = [r for r in fitting if r.cell.dataset == USUAL]
     if len(fitting) > 1 and usual:
-        others = ", ".join(f"{r.cell.dataset} ({r.sizes[split]:,})" for r in fitting if r not in usual)
+        others = ", ".join(
+            f"{r.cell.dataset} ({r.sizes[split]:,})"
+            for r in fitting
+            if r not in usual and "," not in r.cell.dataset
+        )
         notes.append(
             f"Assumed: the {usual[0].sizes[split]:,} {split} digits of {USUAL}. --dataset selects {others}."
         )
