@@ -30,7 +30,7 @@ check: $(VENV)/installed-dev
 	$(BIN)/clang-format --dry-run --Werror $(CPP)
 
 slow: $(VENV)/installed-dev
-	$(INSTALL) '.[dev,docs,mlflow,wandb]'
+	$(INSTALL) '.[dev,mlflow,wandb]'
 	$(BIN)/python -m pytest -m slow
 
 format: $(VENV)/installed-dev
