@@ -7,7 +7,7 @@ interaction of all factors is a property of the runs and not measurement noise.
 Balanced designs use the analysis of variance. Every quantity of interest is then a linear combination of mean
 squares, and its interval is the modified large-sample interval of Ting, Burdick, Graybill, Jeyaratnam and Lu (1990),
 as given by Burdick and Graybill, "Confidence Intervals on Variance Components" (1992). Designs with missing runs use
-restricted maximum likelihood (REML) with Satterthwaite intervals.
+restricted maximum likelihood (REML), with chi-squared intervals scaled to the standard errors.
 """
 
 import itertools
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.stats import chi2, norm
+from scipy.stats import chi2
 from scipy.stats import f as f_distribution
 
 from sweep.analysis import reml
@@ -205,23 +205,40 @@ def _reml(runs: pd.DataFrame, factors: Sequence[str], value: str, levels: Mappin
     groups = [runs.groupby(list(term)).ngroup().to_numpy() for term in terms[:-1]]
     fit = reml.fit(runs[value].to_numpy(float), groups)  # the residual is the interaction of all factors
 
-    def estimate(chosen: Sequence[Term]) -> Estimate:
+    def component(term: Term) -> Estimate:
+        df = math.prod(levels[factor] - 1 for factor in term)
+        position = terms.index(term)
+        return _scaled(float(fit.variances[position]), float(fit.covariance[position, position]), df)
+
+    def total(chosen: Sequence[Term]) -> Estimate:
         weights = np.array([float(term in chosen) for term in terms])
         variance, error = float(weights @ fit.variances), float(weights @ fit.covariance @ weights)
-        if variance <= 0:
-            return Estimate(0.0, 0.0, float(norm.ppf(0.975)) * math.sqrt(max(0.0, error)))
-        df = 2 * variance**2 / error  # Satterthwaite's approximation
-        return Estimate(variance, *(df * variance / chi2.isf([0.025, 0.975], df)))
+        df = 2 * variance**2 / error if error > 0 else math.inf  # Satterthwaite's approximation
+        return _scaled(variance, error, df)
 
     return Decomposition(
         levels=levels,
         n=len(runs),
         mean=fit.mean,
-        components={term: estimate([term]) for term in terms},
-        total_effects={factor: estimate([term for term in terms if factor in term]) for factor in factors},
-        total=estimate(terms),
+        components={term: component(term) for term in terms},
+        total_effects={factor: total([term for term in terms if factor in term]) for factor in factors},
+        total=total(terms),
         method="reml",
     )
+
+
+def _scaled(variance: float, error: float, df: float, alpha: float = 0.025) -> Estimate:
+    """The interval of a mean square with `df` degrees of freedom less a constant, with this variance of the estimate.
+
+    A component is the difference of a mean square and an expected value, so its estimate is a chi-squared variable
+    less a constant. Without the constant this is Satterthwaite's interval.
+    """
+    if error <= 0 or df <= 0:
+        return Estimate(variance, variance, variance)
+    square = math.sqrt(error * df / 2)  # the mean square in units of the component
+    low = variance - square * (1 - df / float(chi2.isf(alpha, df)))
+    high = variance + square * (df / float(chi2.ppf(alpha, df)) - 1)
+    return Estimate(variance, max(0.0, low), high)
 
 
 def _terms(factors: Sequence[str]) -> list[Term]:

@@ -165,6 +165,17 @@ def test_missing_runs_use_reml():
         assert 0 <= estimate.low <= estimate.variance <= estimate.high
 
 
+def test_reml_intervals_of_small_components_are_bounded():
+    """The 95 % limit of a component near 0 with many degrees of freedom is not far above its standard error."""
+    y = simulated(np.random.default_rng(3), (10, 8), {(0,): 0.02, (1,): 4.0, (0, 1): 1.0})
+    result = decompose(as_rows(y, "ab").drop(index=[5]), ["a", "b"], "misses")
+    anova = balanced(y, "ab")
+    for term in result.components:
+        mine, other = result.components[term], anova.components[term]
+        assert mine.high == pytest.approx(other.high, rel=0.35, abs=0.1)
+        assert mine.low == pytest.approx(max(0.0, other.low), rel=0.35, abs=0.1)
+
+
 def test_reml_equals_anova_in_a_balanced_design():
     fit = reml.fit(TWO.ravel(), [np.repeat(range(5), 4), np.tile(range(4), 5)])
     assert fit.variances == pytest.approx([14.35, 37.216667, 3.65], rel=1e-3)
