@@ -151,6 +151,15 @@ WorkersOption = Annotated[
     ),
 ]
 DeviceOption = Annotated[Device, typer.Option("--device", help="Train only on devices of this type")]
+HoursOption = Annotated[
+    float | None,
+    typer.Option(
+        "--max-hours",
+        metavar="HOURS",
+        callback=at_least(0),
+        help="End after this time with last checkpoints and exit code 0",
+    ),
+]
 CheckpointOption = Annotated[
     float,
     typer.Option(

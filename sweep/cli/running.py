@@ -16,6 +16,7 @@ from sweep.cli.options import (
     EpochsOption,
     Executor,
     ExecutorOption,
+    HoursOption,
     KeepWeightsOption,
     ManualOption,
     RayOption,
@@ -58,6 +59,7 @@ def run(
     shard_width: WidthOption = None,
     keep_weights: KeepWeightsOption = None,
     checkpoint_seconds: CheckpointOption = 30.0,
+    max_hours: HoursOption = None,
     manual_dir: ManualOption = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the runs to train and their time, and stop")
@@ -96,7 +98,7 @@ def run(
         checkpoint_seconds=checkpoint_seconds,
         manual_dir=manual_dir,
     )
-    train([wanted], store, settings, shlex.join(["sweep", *sys.argv[1:]]))
+    train([wanted], store, settings, shlex.join(["sweep", *sys.argv[1:]]), max_hours)
 
 
 def resume(
@@ -105,6 +107,7 @@ def resume(
     address: RayOption = None,
     workers: WorkersOption = None,
     device: DeviceOption = Device.auto,
+    max_hours: HoursOption = None,
     manual_dir: ManualOption = None,
 ) -> None:
     """Train the missing runs of every sweep recorded under the root."""
@@ -123,7 +126,7 @@ def resume(
         device=device.value,
         manual_dir=manual_dir,
     )
-    train(specs, store, settings, shlex.join(["sweep", "resume", "--root", root]))
+    train(specs, store, settings, shlex.join(["sweep", "resume", "--root", root]), max_hours)
 
 
 def _require_engine(spec: "SweepSpec", executor: Executor, address: str | None) -> None:

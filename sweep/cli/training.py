@@ -14,10 +14,17 @@ from sweep.text import counted
 if TYPE_CHECKING:
     from sweep.settings import Settings
     from sweep.spec.spec import SweepSpec
+    from sweep.stop import Stop
     from sweep.store.store import Store
 
 
-def train(specs: "Sequence[SweepSpec]", store: "Store", settings: "Settings", resume_command: str) -> None:
+def train(
+    specs: "Sequence[SweepSpec]",
+    store: "Store",
+    settings: "Settings",
+    resume_command: str,
+    max_hours: float | None = None,
+) -> None:
     """Train specs one after the other, print the summary and exit.
 
     Args:
@@ -25,9 +32,11 @@ def train(specs: "Sequence[SweepSpec]", store: "Store", settings: "Settings", re
       store: where results are written.
       settings: how to run.
       resume_command: the command that continues after an interruption, for the message.
+      max_hours: time limit; None for none.
 
     Raises:
-      SystemExit: always; 0, `FAILED` if a shard failed, `INTERRUPTED` after Ctrl-C or SIGTERM.
+      SystemExit: always; 0, also after the time limit, `FAILED` if a shard failed, `INTERRUPTED` after Ctrl-C or
+        SIGTERM.
     """
     from rich.console import Console
 
@@ -36,7 +45,7 @@ def train(specs: "Sequence[SweepSpec]", store: "Store", settings: "Settings", re
     from sweep.driver.progress import Display
     from sweep.driver.session import Session
     from sweep.spec.explain import identical_note
-    from sweep.store.status import in_progress
+    from sweep.stop import Stop
 
     def sweep(session: Session, spec: "SweepSpec") -> bool:
         """Train one spec; whether a shard failed."""
@@ -53,35 +62,80 @@ def train(specs: "Sequence[SweepSpec]", store: "Store", settings: "Settings", re
             say(f"failed: {shard.title}; `sweep status --root {store.root}` shows the reason")
         return bool(outcome.failed)
 
-    began = time.monotonic()
+    began, stop = time.monotonic(), Stop.after(max_hours)
     Thread(target=_import_summary).start()  # half a second, while the executor starts
-    with _sigterm_as_interrupt(), logged(store):
+    failed = []
+    with _interrupts(stop), logged(store):
         try:
-            with Session(settings) as session:
-                failed = [sweep(session, spec) for spec in specs]
+            with Session(settings, stop) as session:
+                for spec in specs:
+                    if not stop.requested:
+                        failed.append(sweep(session, spec))
         except KeyboardInterrupt:
-            kept = f"finished runs and checkpoints are in {store.root}"
-            if store.exists and (partial := in_progress(store)).runs:
-                kept = f"{progress_text(partial, running=False)}; {kept}"
-            say(f"interrupted; {kept}. To continue: {resume_command}")
-            raise SystemExit(INTERRUPTED) from None
+            stop.interrupted = True
+    if stop.interrupted:
+        say(f"interrupted; {_stored(store)}. To continue: {resume_command}")
+        raise SystemExit(INTERRUPTED)
+    if stop.requested and (left := _left(specs, store)):
+        say(
+            f"the time limit of {max_hours:g} h is reached, {counted(left, 'run')} left; {_stored(store)}. "
+            f"To continue: {resume_command}"
+        )
     _print_summary(specs, store)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # everything is done: Ctrl-C does not change the exit code
     raise SystemExit(FAILED if any(failed) else 0)
 
 
 @contextmanager
-def _sigterm_as_interrupt() -> Iterator[None]:
-    """SIGTERM ends a sweep as Ctrl-C does."""
+def _interrupts(stop: "Stop") -> Iterator[None]:
+    """SIGTERM ends a sweep as Ctrl-C does: at once, or while shards are trained after their last checkpoints.
+
+    A second signal, or the end of the time for these checkpoints, ends it at once.
+    """
 
     def interrupt(number: int, frame: object) -> None:
-        raise KeyboardInterrupt
+        if not stop.training or stop.interrupted:
+            raise KeyboardInterrupt
+        stop.interrupted = True
+        signal.setitimer(signal.ITIMER_REAL, stop.seconds + 1)
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)
+    before = [signal.signal(number, interrupt) for number in numbers]
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+
+
+def _stored(store: "Store") -> str:
+    """What a root holds after the end of a run."""
+    from sweep.store.status import in_progress
+
+    if not store.exists:
+        return "nothing is stored yet"
+    partial = in_progress(store)
+    if partial.runs:
+        return f"{progress_text(partial, running=False)}; finished runs and checkpoints are in {store.root}"
+    if store.files:
+        return f"finished runs are in {store.root}, and no unfinished one has a checkpoint"
+    return "no run has finished or has a checkpoint yet"
+
+
+def _left(specs: "Sequence[SweepSpec]", store: "Store") -> int:
+    """Number of runs of the specs that are not stored."""
+    from sweep.driver.driver import missing
+    from sweep.store.records import recorded_datasets
+
+    store.refresh()
+    shards = {
+        shard: None
+        for spec in specs
+        for datasets in [recorded_datasets(store, spec) if store.exists else {}]
+        for shard in (missing(spec, store, datasets) if datasets else ())
+    }
+    return sum(len(shard.seeds) for shard in shards)
 
 
 def _import_summary() -> None:

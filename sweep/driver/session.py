@@ -15,6 +15,7 @@ from sweep.executors.choose import Execute, executor
 from sweep.messages import Observer
 from sweep.settings import Settings
 from sweep.spec.spec import SweepSpec, dataset_label
+from sweep.stop import Stop
 from sweep.store import lease
 from sweep.store.records import Datasets, dataset_entry, recorded_datasets
 from sweep.store.store import Store
@@ -23,7 +24,11 @@ DEFAULTS = Settings()
 
 
 def run(
-    spec: SweepSpec, store: Store, settings: Settings = DEFAULTS, observer: Observer | None = None
+    spec: SweepSpec,
+    store: Store,
+    settings: Settings = DEFAULTS,
+    observer: Observer | None = None,
+    stop: Stop | None = None,
 ) -> Outcome:
     """Train the runs of a spec that the store lacks. Run, resume, retry and extend are this one operation.
 
@@ -32,6 +37,7 @@ def run(
       store: where the results are written; created if missing.
       settings: how to run.
       observer: receives progress events; None shows a progress bar in a notebook, and nothing elsewhere.
+      stop: ends the run early, for example `Stop.after(hours=2)`; None: when everything is trained.
 
     Returns:
       The shards that were planned, finished and failed.
@@ -42,7 +48,7 @@ def run(
       ConnectionError: Ray does not start or does not answer, or a process of the local Ray ended.
       KeyboardInterrupt: passed on; finished shards and the last checkpoints are stored.
     """
-    with Session(settings) as session:
+    with Session(settings, stop) as session:
         if observer is not None:
             return session.run(spec, store, observer)
         with default_observer(store) as shown:
@@ -52,8 +58,8 @@ def run(
 class Session:
     """Trains sweeps one after the other. The executor starts with the first that lacks runs, and its workers stay."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings, stop: Stop | None = None) -> None:
+        self._settings, self._stop = settings, stop or Stop()
         self._opened = ExitStack()
         self._execute: Execute | None = None
 
@@ -89,7 +95,7 @@ class Session:
             options.key: {**dataset_entry(options, dataset), **recorded.get(options.key, {})}
             for options, dataset in loaded.items()
         }
-        with lease.hold(store) as check:
+        with lease.hold(store) as check, self._stop.while_training():
             return train(
                 spec,
                 store,
@@ -109,7 +115,7 @@ class Session:
 
     def _executor(self) -> Execute:
         if self._execute is None:
-            self._execute = self._opened.enter_context(executor(self._settings))
+            self._execute = self._opened.enter_context(executor(self._settings, self._stop))
         return self._execute
 
 

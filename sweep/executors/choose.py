@@ -8,6 +8,7 @@ from sweep.messages import Events, LoadCheckpoint
 from sweep.settings import Settings
 from sweep.spec.seeds import SeedRanges
 from sweep.spec.shard import Shard
+from sweep.stop import Stop
 
 Execute = Callable[[list[Shard], Mapping[str, Dataset], str, SeedRanges, LoadCheckpoint], Events]
 """Trains shards. Arguments: the shards, longest first; data sets by digest; engine name or "auto"; seeds whose
@@ -15,8 +16,12 @@ weights are kept; checkpoints."""
 
 
 @contextmanager
-def executor(settings: Settings) -> Iterator[Execute]:
+def executor(settings: Settings, stop: Stop) -> Iterator[Execute]:
     """Start an executor, and stop it at the end of the block.
+
+    Args:
+      settings: which, and how.
+      stop: ends the messages early.
 
     Raises:
       ConnectionError: no Ray cluster answers at the address, or Ray cannot be started.
@@ -25,7 +30,7 @@ def executor(settings: Settings) -> Iterator[Execute]:
         from sweep.executors.inline import run_inline
 
         yield lambda shards, datasets, engine, keep, load: run_inline(
-            shards, datasets, engine, keep, settings.checkpoint_seconds, load
+            shards, datasets, engine, keep, settings.checkpoint_seconds, load, stop
         )
         return
     from sweep.executors.environment import set_ray_environment
@@ -37,5 +42,5 @@ def executor(settings: Settings) -> Iterator[Execute]:
     device = None if settings.device == "auto" else settings.device
     with connect(settings.address, settings.workers) as connection:
         yield lambda shards, datasets, engine, keep, load: run_on_ray(
-            connection, shards, datasets, engine, keep, device, settings.checkpoint_seconds, load
+            connection, shards, datasets, engine, keep, device, settings.checkpoint_seconds, load, stop
         )

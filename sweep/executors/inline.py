@@ -4,9 +4,10 @@ from collections.abc import Mapping
 
 from data.dataset import Dataset
 from model.numerics import configure
-from sweep.messages import Events, LoadCheckpoint
+from sweep.messages import Events, Finished, LoadCheckpoint, Progress
 from sweep.spec.seeds import SeedRanges
 from sweep.spec.shard import Shard
+from sweep.stop import Stop
 
 
 def run_inline(
@@ -16,6 +17,7 @@ def run_inline(
     keep_weights: SeedRanges,
     checkpoint_seconds: float,
     load_checkpoint: LoadCheckpoint,
+    stop: Stop,
 ) -> Events:
     """Train shards on one CPU core.
 
@@ -26,6 +28,7 @@ def run_inline(
       keep_weights: seeds whose final weights are returned.
       checkpoint_seconds: minimum time between two checkpoints of a shard.
       load_checkpoint: loads the last checkpoint of a shard.
+      stop: ends the stream early, after a last checkpoint.
 
     Yields:
       The messages of `sweep.worker.worker.run_shard`.
@@ -35,5 +38,16 @@ def run_inline(
 
     for shard in shards:
         dataset = datasets[shard.cell.dataset_digest]
-        messages = run_shard(shard, dataset, engine, load_checkpoint(shard), checkpoint_seconds, keep_weights)
-        yield from ((shard, message) for message in messages)
+        for message in run_shard(
+            shard,
+            dataset,
+            engine,
+            load_checkpoint(shard),
+            checkpoint_seconds,
+            keep_weights,
+            lambda: stop.requested,
+        ):
+            yield shard, message
+            saved = isinstance(message, Finished) or (isinstance(message, Progress) and message.checkpoint)
+            if saved and stop.requested:
+                return

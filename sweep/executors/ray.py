@@ -16,9 +16,10 @@ from sweep.executors.metrics import Metrics
 from sweep.executors.placement import join, joined, split_tail
 from sweep.executors.retry import Attempt, after_fault
 from sweep.executors.streams import Streams
-from sweep.messages import Events, LoadCheckpoint, Repartitioned
+from sweep.messages import Events, LoadCheckpoint, Progress, Repartitioned
 from sweep.spec.seeds import SeedRanges
 from sweep.spec.shard import Shard
+from sweep.stop import Stop
 
 FLEET_SECONDS = 5.0  # between two queries of the cluster's nodes
 WAIT_SECONDS = 1.0
@@ -33,6 +34,7 @@ def run_on_ray(
     device: Platform | None,
     checkpoint_seconds: float,
     load_checkpoint: LoadCheckpoint,
+    stop: Stop,
 ) -> Events:
     """Train shards.
 
@@ -48,6 +50,7 @@ def run_on_ray(
       device: the only kind to use; None for all that the cluster has.
       checkpoint_seconds: minimum time between two checkpoints of a shard.
       load_checkpoint: loads the last checkpoint of a shard, each time it is submitted.
+      stop: ends the stream early, after last checkpoints of the shards in progress.
 
     Yields:
       Messages of `run_shard`, in order for each shard; Retried, Failed and Repartitioned.
@@ -60,6 +63,9 @@ def run_on_ray(
     metrics = Metrics(max(len(d.train.labels) for d in datasets.values()))
     yield from queue.add(shards)
     while queue.waiting or len(streams):
+        if stop.requested:
+            yield from queue.last_checkpoints(stop.seconds)
+            return
         yield from queue.submit()
         for shard, message in queue.receive():
             metrics.message(shard, message)
@@ -123,6 +129,18 @@ class _Queue:
                         attempt = Attempt(tail)
                 self._streams.submit(attempt, node.device, node)
                 free -= 1
+
+    def last_checkpoints(self, seconds: float) -> Events:
+        """Messages until each shard in progress has sent a checkpoint or has ended, for at most `seconds`."""
+        pending, end = self._streams.request_checkpoints(), time.monotonic() + seconds
+        while pending and (left := end - time.monotonic()) > 0:
+            for attempt, message in self._streams.receive(self._streams.wait(left)):
+                if isinstance(message, RayError):
+                    pending.discard(attempt.shard)
+                    continue
+                if not isinstance(message, Progress) or message.checkpoint is not None:
+                    pending.discard(attempt.shard)
+                yield attempt.shard, message
 
     def receive(self) -> Events:
         """Messages that have arrived, after at most a second; failed attempts go back into the queue.

@@ -1,11 +1,13 @@
 """Ray tasks in flight, and the messages that they stream."""
 
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
 import ray
 from ray.exceptions import RayError
+from ray.experimental import internal_kv
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from data.dataset import Dataset
@@ -15,6 +17,7 @@ from sweep.executors.retry import Attempt
 from sweep.executors.tasks import RESOURCES, train_on_accelerator, train_on_cpu
 from sweep.messages import Finished, LoadCheckpoint, Message
 from sweep.spec.seeds import SeedRanges
+from sweep.spec.shard import Shard
 
 
 @dataclass
@@ -50,6 +53,7 @@ class Streams:
         self._engine, self._keep_weights = engine, keep_weights
         self._checkpoint_seconds = checkpoint_seconds
         self._load_checkpoint, self._check = load_checkpoint, check
+        self._stop_key = f"sweep-stop-{uuid.uuid4().hex}".encode()
         self._tasks: dict[Any, InFlight] = {}  # by Ray's generator of message references
 
     def __len__(self) -> int:
@@ -75,8 +79,15 @@ class Streams:
             self._checkpoint_seconds,
             self._load_checkpoint(shard),
             self._keep_weights,
+            self._stop_key,
         )
         self._tasks[stream] = InFlight(attempt, node.id if node else None)
+
+    def request_checkpoints(self) -> set[Shard]:
+        """Ask the workers for a checkpoint after their current epoch; returns the shards in progress."""
+        self._check()
+        internal_kv._internal_kv_put(self._stop_key, b"")
+        return {task.attempt.shard for task in self._tasks.values() if task.started}
 
     def withdraw(self) -> Attempt | None:
         """Cancel the last task that still waits for the main device. None if all have started."""

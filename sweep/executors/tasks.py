@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import ray
+from ray.experimental import internal_kv
 
 from data.dataset import Dataset
 from model.engines import Platform
@@ -36,12 +37,24 @@ def _train(
     checkpoint_seconds: float,
     checkpoint: bytes | None,
     keep_weights: SeedRanges,
+    stop_key: bytes,
 ) -> Iterator[Message]:
-    """Set up this process for one device and train a shard. Arguments as for `run_shard`."""
+    """Set up this process for one device and train a shard. Arguments as for `run_shard`.
+
+    The driver writes `stop_key` into Ray's key-value store when the run is about to end.
+    """
     _set_up(device)
     from sweep.worker.worker import run_shard  # imports JAX
 
-    yield from run_shard(shard, dataset, engine, checkpoint, checkpoint_seconds, keep_weights)
+    yield from run_shard(
+        shard,
+        dataset,
+        engine,
+        checkpoint,
+        checkpoint_seconds,
+        keep_weights,
+        lambda: bool(internal_kv._internal_kv_exists(stop_key)),
+    )
 
 
 def _set_up(device: Platform) -> None:

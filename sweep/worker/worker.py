@@ -6,7 +6,7 @@ Importing this module imports JAX: call `model.numerics.configure` before.
 import os
 import platform
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -39,6 +39,7 @@ def run_shard(
     resume_from: bytes | None = None,
     checkpoint_seconds: float = 30.0,
     keep_weights: SeedRanges = NO_SEEDS,
+    stopping: Callable[[], bool] = lambda: False,
 ) -> Iterator[Started | Progress | Finished]:
     """Train a shard to its last epoch.
 
@@ -49,6 +50,7 @@ def run_shard(
       resume_from: a checkpoint of this shard; ignored if it cannot be read.
       checkpoint_seconds: minimum time between two checkpoints.
       keep_weights: seeds whose final weights are returned; seeds of other shards are ignored.
+      stopping: whether the run is about to end; asked after each epoch, which then returns a checkpoint.
 
     Yields:
       One Started, one Progress per epoch, one Finished. The tables of a resumed shard equal those of an
@@ -77,7 +79,8 @@ def run_shard(
         measured, test = _measure(runner, shard, states, dataset, rows[-1] if rows else None)
         rows.append(measured)
         content = None
-        if epoch < variant.epochs and time.monotonic() - saved >= checkpoint_seconds:
+        due = time.monotonic() - saved >= checkpoint_seconds
+        if epoch < variant.epochs and (due or stopping()):
             content, saved = checkpoint.dump(Checkpoint(epoch, states, rows), shard.name), time.monotonic()
         errors = measured.test_misses[measured.finite] / len(dataset.test)
         yield Progress(epoch, errors.tolist(), content, time.monotonic() - epoch_start)

@@ -18,6 +18,7 @@ PROJECT = {
     "sweep.errors": set(),
     "sweep.network": {"sweep.errors"},
     "sweep.settings": set(),
+    "sweep.stop": set(),
     "sweep.text": set(),
     "sweep.provenance": {"sweep.settings"},
     "sweep.spec": {"data", "model", "sweep.errors"},
@@ -29,11 +30,11 @@ PROJECT = {
     },
     "sweep.executors": {
         "data.dataset", "model", "sweep.errors", "sweep.messages", "sweep.network", "sweep.settings", "sweep.spec",
-        "sweep.worker",
+        "sweep.stop", "sweep.worker",
     },
     "sweep.driver": {
         "data", "model", "sweep.errors", "sweep.executors", "sweep.messages", "sweep.settings", "sweep.spec",
-        "sweep.store", "sweep.text",
+        "sweep.stop", "sweep.store", "sweep.text",
     },
     "sweep.analysis": {"data", "model", "sweep.errors", "sweep.spec", "sweep.store"},
     "sweep.export": {

@@ -74,10 +74,10 @@ def test_a_failed_shard_has_a_log_an_exit_code_and_a_place_in_status(tmp_path, m
     broken = True
 
     @contextmanager
-    def executor(settings):
+    def executor(settings, stop):
         yield execute
 
-    def execute(shards, datasets, engine, load_checkpoint):
+    def execute(shards, datasets, engine, keep_weights, load_checkpoint):
         for shard in shards:
             if broken and shard.seeds.start == 0:
                 yield shard, Failed("Traceback\nValueError: what went wrong")
