@@ -29,7 +29,14 @@ def main() -> int:
         from tests.faults.local import soak
 
         with tempfile.TemporaryDirectory() as folder:
-            return soak(Path(folder), arguments.faults, arguments.seed, arguments.every)
+            return soak(
+                Path(folder),
+                arguments.faults,
+                arguments.seed,
+                arguments.every,
+                arguments.seeds,
+                arguments.epochs,
+            )
     os.environ["RAY_AUTH_MODE"] = "disabled"
     from model.numerics import configure
 

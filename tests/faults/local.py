@@ -23,9 +23,9 @@ from tests.sweep.small import assert_same_rows, rows
 
 SPEC = """
 variants: [base, dropout]
-seeds: 0:8
-set: {epochs: 60}
-dataset: {name: mnist5k, n_train: 600, n_test: 60}
+seeds: 0:{seeds}
+set: {{epochs: {epochs}}}
+dataset: {{name: mnist5k, n_train: 600, n_test: 60}}
 shard_width: 2
 """
 KINDS = ("driver", "worker", "raylet", "gcs_server")
@@ -36,13 +36,13 @@ ROUND_SECONDS = 900.0
 class Soak:
     """Rounds of kills in a folder."""
 
-    def __init__(self, folder: Path, seed: int, every: float) -> None:
-        """every: mean seconds between two kills."""
+    def __init__(self, folder: Path, seed: int, every: float, seeds: int, epochs: int) -> None:
+        """every: mean seconds between two kills; seeds and epochs: of each of two variants."""
         self.folder, self.every, self.random = folder, every, random.Random(seed)
         self.kills: Counter[str] = Counter()
         self.starts = self.rounds = self.failures = 0
         self.family: set[psutil.Process] = set()
-        (folder / "spec.yaml").write_text(SPEC)
+        (folder / "spec.yaml").write_text(SPEC.format(seeds=seeds, epochs=epochs))
         assert self._start("undisturbed", "--executor", "inline").wait() == 0
         self.undisturbed = rows(folder / "undisturbed")
 
@@ -115,9 +115,9 @@ def _is(process: psutil.Process, kind: str) -> bool:
     return False
 
 
-def soak(folder: Path, kills: int, seed: int, every: float) -> int:
+def soak(folder: Path, kills: int, seed: int, every: float, seeds: int, epochs: int) -> int:
     """Rounds until a number of kills is reached. The exit code is 1 if a round failed."""
-    began, found = time.monotonic(), Soak(folder, seed, every)
+    began, found = time.monotonic(), Soak(folder, seed, every, seeds, epochs)
     while found.kills.total() < kills:
         found.round(kills)
     by_kind = ", ".join(f"{count} {kind}" for kind, count in found.kills.items())
