@@ -34,7 +34,7 @@ head=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
 "${step[@]}" --nodes=1 --ntasks=1 --nodelist="$head" \
   ray start "${common[@]}" --head --node-ip-address="$ip" --port="$port" --ray-client-server-port=$((port + 1)) \
   --include-dashboard=false >/dev/null &
-until (exec 3<>"/dev/tcp/$ip/$port") 2>/dev/null; do
+until (exec 3<>"/dev/tcp/$ip/$port") 2>/dev/null && ray status --address "$ip:$port" &>/dev/null; do
   kill -0 $! 2>/dev/null || { echo "Ray did not start on $head" >&2; exit 1; }
   sleep 1
 done

@@ -52,7 +52,7 @@ def test_a_sweep_killed_by_its_time_limit_continues_and_gives_the_rows_of_a_loca
             assert slurm.state(first) in ("PENDING", "RUNNING"), slurm.log(first)
             time.sleep(0.5)
         # The limit ends now instead of after 30 minutes. Slurm checks limits every 30 s.
-        slurm.command("scontrol", "update", f"JobId={first}", "EndTime=now")
+        slurm.command("scontrol", "update", f"JobId={first}", "EndTime=now+3")
         assert slurm.wait(first, 120) == "TIMEOUT"
         done = len(list(root.glob("epochs/**/*.parquet")))
         assert 0 < done < 8
