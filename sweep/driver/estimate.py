@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from sweep.driver.cost import Costs
-from sweep.driver.driver import missing
+from sweep.driver.driver import missing, without_weights
 from sweep.spec.shard import Shard
 from sweep.spec.spec import SweepSpec, dataset_label
 from sweep.store.records import recorded_sweeps
@@ -55,11 +55,11 @@ def estimate(spec: SweepSpec, store: Store) -> Estimate:
 
 
 def missing_shards(spec: SweepSpec, store: Store) -> list[Shard]:
-    """Shards of a spec that the root lacks; a data set that was never loaded counts as new."""
+    """Shards that a run would train, those without kept weights included. An unknown data set counts as new."""
     sweeps = recorded_sweeps(store).values() if store.exists else ()
     known = {key: entry for record in sweeps for key, entry in record.datasets.items()}
     entries = {
         options.key: known.get(options.key, {"digest": _UNKNOWN, "name": dataset_label(options)})
         for _, options in spec.cells()
     }
-    return missing(spec, store, entries)
+    return [*missing(spec, store, entries), *without_weights(spec, store, entries)]

@@ -11,6 +11,7 @@ import pytest
 import data
 from model.engines import ENGINES, load_engine
 from sweep.analysis.classify import classify, kept_networks
+from sweep.driver.estimate import estimate
 from sweep.driver.session import run
 from sweep.errors import StoreError
 from sweep.settings import Settings
@@ -56,6 +57,7 @@ def test_kept_weights_predict_the_stored_labels(engine, tmp_path):
 def test_finished_runs_are_trained_again_and_their_rows_stay(tmp_path):
     run_inline(tmp_path / "r")
     before = listing(tmp_path / "r" / "epochs") | listing(tmp_path / "r" / "labels")
+    assert len(estimate(small_spec(keep_weights="2:5"), Store(str(tmp_path / "r"))).shards) == 2
     outcome = run_inline(tmp_path / "r", small_spec(keep_weights="2:5"))
     assert outcome.runs_trained == 6  # three seeds of two variants
     assert not outcome.failed
