@@ -64,13 +64,14 @@ def train(
 
     began, stop = time.monotonic(), Stop.after(max_hours)
     Thread(target=_import_summary).start()  # half a second, while the executor starts
-    failed = []
+    failed: list[bool] = []
     with _interrupts(stop), logged(store):
         try:
             with Session(settings, stop) as session:
                 for spec in specs:
-                    if not stop.requested:
-                        failed.append(sweep(session, spec))
+                    if failed and stop.requested:
+                        break
+                    failed.append(sweep(session, spec))  # the first one in any case, which records it
         except KeyboardInterrupt:
             stop.interrupted = True
     if stop.interrupted:
@@ -125,17 +126,16 @@ def _stored(store: "Store") -> str:
 
 def _left(specs: "Sequence[SweepSpec]", store: "Store") -> int:
     """Number of runs of the specs that are not stored."""
-    from sweep.driver.driver import missing
+    from sweep.driver.driver import count, missing
     from sweep.store.records import recorded_datasets
 
     store.refresh()
-    shards = {
-        shard: None
-        for spec in specs
-        for datasets in [recorded_datasets(store, spec) if store.exists else {}]
-        for shard in (missing(spec, store, datasets) if datasets else ())
-    }
-    return sum(len(shard.seeds) for shard in shards)
+    left = 0
+    for spec in specs:
+        datasets = recorded_datasets(store, spec) if store.exists else {}
+        shards = missing(spec, store, datasets) if datasets else []
+        left += sum(len(shard.seeds) for shard in shards) if datasets else count(spec)
+    return left
 
 
 def _import_summary() -> None:
