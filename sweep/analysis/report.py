@@ -35,7 +35,14 @@ LIBRARIES = ("numpy", "pandas", "scipy", "statsmodels", "matplotlib")
 ROWS = 40  # of a table; the caption gives the total
 OPEN_ROWS = 12  # rows up to which a table is shown without a click
 HISTORY_SEEDS = 4096  # seeds of a cell in plots and tables over epochs: memory stays bounded
-LEAD_FIGURES = ("reproductions", "raincloud")  # the first that can be drawn opens the report
+LEAD_FIGURES = (
+    "reproductions",
+    "raincloud",
+    "sources",
+    "scaling",
+)  # the first that can be drawn opens the report
+MOST_CELLS = 24  # with more, only the tables and figures of grids are made: the others take minutes
+OF_GRIDS = {"summary", "published", "sources", "scaling"}  # tables and figures that remain
 UNAVAILABLE = (ValueError, StoreError, DataUnavailable)
 
 
@@ -111,8 +118,9 @@ def make_report(data: Selection, *, numbers: str | None = None) -> Report:
     """
     data = replace(data, history_seeds=HISTORY_SEEDS)
     runs = data.runs()
-    noise = _attempt(lambda: noise_table(data))
-    options = {"noise": not isinstance(noise, Exception), "numbers": numbers}
+    too_many = _too_many(len(runs))
+    noise = ValueError(too_many) if too_many else _attempt(lambda: noise_table(data))
+    options = {"noise": not isinstance(noise, Exception), "numbers": numbers, "too_many": too_many}
     lead = next(
         (figure for name in LEAD_FIGURES if isinstance(figure := _figure(name, data, options), FigureView)),
         None,
@@ -158,6 +166,13 @@ def _section(heading: str, data: Selection, options: dict[str, Any], lead: Figur
     )
 
 
+def _too_many(cells: int) -> str:
+    """The reason to leave out the tables and figures that are not of grids; "" if there is none."""
+    if cells <= MOST_CELLS:
+        return ""
+    return f"{cells} combinations of variant and data set, at most {MOST_CELLS}: choose with --variants or --dataset"
+
+
 def _attempt(make: Callable[[], Any]) -> Any:
     """The result, or the error if there is none."""
     try:
@@ -171,6 +186,8 @@ def _accepted(make: Callable[..., Any], options: dict[str, Any]) -> dict[str, An
 
 
 def _table(name: str, data: Selection, options: dict[str, Any]) -> TableView | Missing:
+    if options["too_many"] and name not in OF_GRIDS:
+        return Missing(name, options["too_many"])
     table = load_table(name)
     frame = _attempt(partial(table.make, data, **_accepted(table.make, options)))
     if isinstance(frame, Exception):
@@ -206,6 +223,8 @@ def _sort_key(value: Any) -> str:
 
 
 def _figure(name: str, data: Selection, options: dict[str, Any]) -> FigureView | Missing:
+    if options["too_many"] and name not in OF_GRIDS:
+        return Missing(name, options["too_many"])
     draw = load_plot(name)
     figure = _attempt(partial(draw, data, **_accepted(draw, options)))
     if isinstance(figure, Exception):

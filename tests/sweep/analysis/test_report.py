@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
+from sweep.analysis import report as report_module
 from sweep.analysis.report import make_report
 from sweep.analysis.report_text import answer
 from sweep.analysis.selection import Filters, Selection
@@ -99,6 +100,15 @@ def test_a_report_of_an_unfinished_sweep_is_marked_provisional(tmp_path):
     assert "PROVISIONAL, runs pending: 8 of 24 base,epochs=5." in text
     assert "The sweep is not complete." in text
     assert "a comparison needs two variants" in text
+
+
+def test_a_grid_of_many_variants_has_few_tables(store, monkeypatch):
+    monkeypatch.setattr(report_module, "MOST_CELLS", 1)
+    made = make_report(Selection(store))
+    left_out = {m.name: m.reason for m in made.missing}
+    assert "2 combinations of variant and data set, at most 1" in left_out["pairs"]
+    assert "summary" not in left_out
+    assert "table" in Reader(made.html).tags
 
 
 def test_a_single_run_makes_a_report(tmp_path):
