@@ -64,7 +64,7 @@ def plan(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Print the seeds that answer a question, and the time and price of a sweep.
+    """Print the seeds that a question needs, and their time and price.
 
     Without a goal the seeds are those of the spec. Nothing is trained or written.
     """

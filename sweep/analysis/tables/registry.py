@@ -29,7 +29,7 @@ TABLES: dict[str, Entry] = {
     ),
     "sources": Entry(
         f"{_HERE}.sources:TABLE",
-        "variance of the misses by source: initial weights, order, subset of digits",
+        "variance by source: initial weights, order, subset of digits",
         "Sources of variance",
     ),
     "churn": Entry(
