@@ -9,7 +9,7 @@ from model.engines import vmap
 from sweep.analysis.tables.table import Table
 
 # A toy engine: the functions of `model.engines.Engine`.
-init, evaluate, unsupported = vmap.init, vmap.evaluate, vmap.unsupported
+init, evaluate, margins, unsupported = vmap.init, vmap.evaluate, vmap.margins, vmap.unsupported
 
 
 def train_epoch(variant, states, images, labels, epoch):

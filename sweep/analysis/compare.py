@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -147,7 +148,7 @@ def find_runs(
         if runs:
             sizes = ", ".join(f"{r.cell.dataset} has {r.sizes[split]:,}" for r in runs)
             raise ValueError(f"no run of {variant} has {digits:,} {split} digits: {sizes}")
-        return Selection(sources[-1], filters).runs(), []  # `compare_runs` names the nearest variant
+        return _any_runs(sources, filters), []  # `compare_runs` names the nearest variant
     if isinstance(source, Store):
         return fitting, []
     notes = [
@@ -165,6 +166,15 @@ def find_runs(
         )
         fitting = usual
     return fitting, [*notes, source.note]
+
+
+def _any_runs(sources: Sequence[Store | Reference], filters: Filters) -> list[Runs]:
+    """Runs of every variant in the first source that has any."""
+    for source in sources[:-1]:
+        if not isinstance(source, Store) or source.exists:
+            with suppress(ValueError):
+                return Selection(source, filters).runs()
+    return Selection(sources[-1], filters).runs()
 
 
 def _runs_in(source: Store | Reference, variant: str, filters: Filters) -> list[Runs]:

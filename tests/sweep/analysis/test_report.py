@@ -57,7 +57,12 @@ def test_the_report_is_one_complete_file(report):
     assert all(address.startswith(("data:", "#")) for address in reader.addresses)
     assert reader.tags.count("img") == 15
     assert reader.tags.count("table") >= 12
-    assert {missing.name for missing in report.missing} == {"published", "reproductions", "scaling"}
+    assert {missing.name for missing in report.missing} == {
+        "published",
+        "reproductions",
+        "scaling",
+        "sources",
+    }
     assert "<vmap & more>" in reader.text  # escaped, and so read back as written
 
 
@@ -124,7 +129,7 @@ def test_digits_that_are_not_available_are_named(store, monkeypatch):
 
     monkeypatch.setattr(Selection, "dataset", unavailable)
     report = make_report(Selection(store))
-    assert {m.name for m in report.missing} == {"gallery", "published", "reproductions", "scaling"}
+    assert {m.name for m in report.missing} == {"gallery", "published", "reproductions", "scaling", "sources"}
     assert "gallery is left out: the digits are elsewhere." in Reader(report.html).text
 
 

@@ -52,7 +52,7 @@ def test_status_and_doctor_know_every_data_set(whole):
     ]
     assert examine(whole) == []
     assert sweep("doctor", "--root", whole.root).code == 0
-    assert "mnist5k,n_train=80,n_test=30,draw=1" in sweep("status", "--root", whole.root).out
+    assert "st=30,draw=1" in sweep("status", "--root", whole.root).out
 
 
 def test_a_grid_extends_a_sweep_of_one_data_set(whole, tmp_path):

@@ -96,7 +96,7 @@ def test_a_tpu_trains_each_cell_in_the_fewest_blocks(stop):
 
 
 def test_1000_seeds_of_five_variants_are_ten_blocks():
-    cells = [Cell(v, "mnist", "0" * 64) for v in VARIANTS.values()]
+    cells = [Cell(v, "mnist", "0" * 64, 7291) for v in VARIANTS.values()]
     shards = plan(cells, SeedRanges([range(1000)]), {}, {}, CPU_WIDTH)
     widths = [len(s.seeds) for s in after_joining(shards, Fleet([TPU]).width("tpu"))]
     assert sorted(widths) == [488] * 5 + [512] * 5

@@ -124,7 +124,6 @@ def test_doctor_quarantines_damaged_weights_and_the_next_run_restores_them(tmp_p
             kept_networks(Store(str(tmp_path / "r")), "base,epochs=3")
     assert sweep("doctor", "--repair", "--root", tmp_path / "r").code == 0
     run_inline(tmp_path / "r", small_spec(variants="base", keep_weights="0:2"))
-    assert file.read_bytes() != content  # provenance differs
     assert kept_networks(Store(str(tmp_path / "r")), "base,epochs=3").seeds == (0, 1)
 
 
