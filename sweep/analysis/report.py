@@ -106,12 +106,13 @@ class Report:
     missing: list[Missing]
 
 
-def make_report(data: Selection, *, numbers: str | None = None) -> Report:
+def make_report(data: Selection, *, numbers: str | None = None, against: str | None = None) -> Report:
     """The report of a selection.
 
     Args:
       data: the finished runs.
       numbers: CSV file of further published numbers.
+      against: a second root for the table `tooling`.
 
     Raises:
       ValueError: no finished runs, or a wrong `numbers` file.
@@ -120,7 +121,12 @@ def make_report(data: Selection, *, numbers: str | None = None) -> Report:
     runs = data.runs()
     too_many = _too_many(len(runs))
     noise = ValueError(too_many) if too_many else _attempt(lambda: noise_table(data))
-    options = {"noise": not isinstance(noise, Exception), "numbers": numbers, "too_many": too_many}
+    options = {
+        "noise": not isinstance(noise, Exception),
+        "numbers": numbers,
+        "against": against,
+        "too_many": too_many,
+    }
     lead = next(
         (figure for name in LEAD_FIGURES if isinstance(figure := _figure(name, data, options), FigureView)),
         None,

@@ -43,6 +43,12 @@ SeedsFilter = Annotated[str | None, typer.Option(metavar="RANGES", help="Only th
 SplitOption = Annotated[
     SplitName | None, typer.Option(help="Misses on the test (default) or on the training digits")
 ]
+AgainstOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ROOT", help="tooling: the root of the same seeds, trained with another engine or device"
+    ),
+]
 NumbersOption = Annotated[
     str | None,
     typer.Option(
@@ -92,12 +98,7 @@ def table(
         float | None,
         typer.Option(metavar="R", help="precision: correlation over seeds of paired runs; default 0.5"),
     ] = None,
-    against: Annotated[
-        str | None,
-        typer.Option(
-            metavar="ROOT", help="tooling: the root of the same seeds, trained with another engine or device"
-        ),
-    ] = None,
+    against: AgainstOption = None,
     manual_dir: ManualOption = None,
 ) -> None:
     """Print statistics of the misses over seeds."""
@@ -236,6 +237,7 @@ def report(
     engine: EngineFilter = None,
     seeds: SeedsFilter = None,
     numbers: NumbersOption = None,
+    against: AgainstOption = None,
     manual_dir: ManualOption = None,
 ) -> None:
     """Write one HTML file with every table and plot."""
@@ -244,7 +246,7 @@ def report(
     file = OutputFile(out, (".html", ".htm"))
     chosen = selection(root, manual_dir, _filters(variants, recipe, dataset, engine, seeds))
     with value_error_as_spec_error():
-        made = make_report(chosen, numbers=numbers)
+        made = make_report(chosen, numbers=numbers, against=against)
     file.write(made.html)
 
 

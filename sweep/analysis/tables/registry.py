@@ -40,7 +40,11 @@ TABLES: dict[str, Entry] = {
         "gain of the best of k seeds, on these and on other digits",
         "Sources of variance",
     ),
-    "tooling": Entry(f"{_HERE}.tooling:TABLE", "the same seeds with two engines, devices or versions"),
+    "tooling": Entry(
+        f"{_HERE}.tooling:TABLE",
+        "the same seeds with two engines, devices or versions",
+        "Sources of variance",
+    ),
     "early": Entry(f"{_HERE}.early:TABLE", "correlation of early with final misses", "Training"),
     "scaling": Entry(
         f"{_HERE}.scaling:TABLE", "misses against the number of training digits", "Data scaling"

@@ -62,6 +62,7 @@ def test_the_report_is_one_complete_file(report):
         "reproductions",
         "scaling",
         "sources",
+        "tooling",
     }
     assert "<vmap & more>" in reader.text  # escaped, and so read back as written
 
@@ -121,6 +122,12 @@ def test_a_single_run_makes_a_report(tmp_path):
     assert "train more seeds to see how much the seed matters" in text
 
 
+def test_a_second_root_adds_the_table_of_the_tools(store, tmp_path):
+    other = stored(tmp_path / "other", WRONG, engine="lanes")
+    made = make_report(Selection(store), against=other.root)
+    assert "tooling" not in {missing.name for missing in made.missing}
+
+
 def test_digits_that_are_not_available_are_named(store, monkeypatch):
     from data import DataUnavailable
 
@@ -129,7 +136,14 @@ def test_digits_that_are_not_available_are_named(store, monkeypatch):
 
     monkeypatch.setattr(Selection, "dataset", unavailable)
     report = make_report(Selection(store))
-    assert {m.name for m in report.missing} == {"gallery", "published", "reproductions", "scaling", "sources"}
+    assert {m.name for m in report.missing} == {
+        "gallery",
+        "published",
+        "reproductions",
+        "scaling",
+        "sources",
+        "tooling",
+    }
     assert "gallery is left out: the digits are elsewhere." in Reader(report.html).text
 
 
