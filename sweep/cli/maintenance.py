@@ -56,7 +56,7 @@ def merge(
 
 
 def _place(store: "Store") -> str:
-    """The folder of a root, the same for every spelling of its address."""
+    """The folder of a root in one form, however its address is written."""
     return os.path.realpath(store.folder.base) if store.local else store.folder.base
 
 
