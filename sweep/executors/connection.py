@@ -121,6 +121,7 @@ def _local_ray(workers: int | None) -> Iterator[Connection]:
         text=True,
         start_new_session=True,
     )
+    server: RayNode | None = None
     try:
         try:
             server = _start(workers, folder)
@@ -136,10 +137,11 @@ def _local_ray(workers: int | None) -> Iterator[Connection]:
             raise
         finally:
             _tell(cleaner, f"{cleanup.CLOSING}\n")
-            _stop(server, folder)
+            _stop(server)
     finally:
         _tell(cleaner, f"{cleanup.CLOSING}\n")
-        cleaner.communicate()
+        if server is None or server.remaining_processes_alive():
+            cleaner.communicate()
 
 
 def _tell(cleaner: subprocess.Popen[str], lines: str) -> None:
@@ -177,13 +179,15 @@ class _Server(RayNode):
         """Start no dashboard."""
 
 
-def _stop(server: RayNode, folder: Path) -> None:
+def _stop(server: RayNode) -> None:
+    """Stop Ray, unless a server died.
+
+    Ray's own shutdown waits for the dead process. It runs when this process exits, after the error was printed. The
+    second process kills the others then, because Ray ends this process when it loses its raylet.
+    """
     if server.remaining_processes_alive():
         ray.shutdown()
         server.kill_all_processes(check_alive=False, allow_graceful=True)
-        return
-    # Ray's own shutdown waits for the dead process. It runs when this process exits, after the error was printed.
-    cleanup.kill_processes(folder, keep=os.getpid())
 
 
 def _init(address: str, job_config: JobConfig | None = None) -> None:

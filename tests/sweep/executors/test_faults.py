@@ -154,7 +154,7 @@ def test_a_dead_server_of_the_local_ray_is_one_clear_line(folder, name):
     lines = text.strip().splitlines()
     here = f"sweep: a process of the local Ray ended unexpectedly: {name}"
     printed = [line for line in lines if line.startswith("sweep: ")]
-    assert printed in ([here], [DIED.format(name=name)], [ENDED])
+    assert printed in ([here], [DIED.format(name=name)], [ENDED]), text
     assert not any("raylet)" in line or "state-dump" in line or ".cc:" in line for line in lines), text
     assert checkpoints(folder, name)
 
