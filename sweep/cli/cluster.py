@@ -4,30 +4,19 @@ import sys
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sweep.cli.options import (
     CheckpointOption,
-    DatasetOption,
-    EngineOption,
-    EpochsOption,
     JobArgument,
     JobsOption,
     JsonOption,
-    KeepWeightsOption,
     ManualOnHeadOption,
-    RecipeOption,
     RootOption,
-    SeedsOption,
-    SetOption,
-    SubsetOption,
-    TrainSizeOption,
-    VariantsOption,
-    WidthOption,
+    SpecOptions,
     epilog,
-    hyper_parameters,
 )
 from sweep.cli.output import print_json, print_table
 from sweep.cli.process import WRONG_REQUEST, say
@@ -67,17 +56,8 @@ def submit(
     ],
     address: JobsOption = None,
     root: RootOption = "results",
-    variants: VariantsOption = None,
-    recipe: RecipeOption = None,
-    seeds: SeedsOption = None,
-    dataset: DatasetOption = None,
-    n_train: TrainSizeOption = None,
-    draw: SubsetOption = None,
-    override: SetOption = None,
-    epochs: EpochsOption = None,
-    engine: EngineOption = None,
-    shard_width: WidthOption = None,
-    keep_weights: KeepWeightsOption = None,
+    *,
+    replaced: SpecOptions,
     checkpoint_seconds: CheckpointOption = 30.0,
     manual_dir: ManualOnHeadOption = None,
     follow: Annotated[bool, typer.Option("--follow", help="Print the job's output until it ends")] = False,
@@ -89,18 +69,7 @@ def submit(
     from sweep.cluster.jobs import Cluster, root_on_head
     from sweep.spec.read import read_spec
 
-    changes: dict[str, Any] = {
-        "variants": variants,
-        "recipe": recipe,
-        "seeds": seeds,
-        "dataset": dataset,
-        "n_train": n_train,
-        "subset_seed": draw,
-        "engine": engine,
-        "shard_width": shard_width,
-        "keep_weights": keep_weights,
-        "set": hyper_parameters(override, epochs),
-    }
+    changes = replaced.changes()
     wanted = [read_spec(spec, **changes) for spec in specs]
     options = {"checkpoint_seconds": checkpoint_seconds, "manual_dir": manual_dir}
     server = Cluster(address)

@@ -1,6 +1,5 @@
 """The commands that hand finished runs to other programs: `export` and `sql`."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -9,16 +8,8 @@ from sweep.analysis.names import FORMAT_OF_SUFFIX, Format
 from sweep.cli.options import RootOption
 from sweep.cli.output import OutputFile
 from sweep.cli.process import say
-from sweep.cli.results import (
-    DatasetFilter,
-    EngineFilter,
-    RecipeFilter,
-    SeedsFilter,
-    VariantsFilter,
-    chosen_format,
-    selection,
-    value_error_as_spec_error,
-)
+from sweep.cli.result_options import FilterOptions, TableFileOption, VariantsFilter
+from sweep.cli.results import chosen_format, selection, value_error_as_spec_error
 from sweep.export.registry import EXPERIMENT, TRACKERS
 from sweep.text import counted
 
@@ -42,23 +33,16 @@ def export(
         typer.Option(metavar="NAME", help=f"mlflow: experiment, wandb: project; default {EXPERIMENT}"),
     ] = None,
     variants: VariantsFilter = None,
-    recipe: RecipeFilter = None,
-    dataset: DatasetFilter = None,
-    engine: EngineFilter = None,
-    seeds: SeedsFilter = None,
+    *,
+    filters: FilterOptions,
 ) -> None:
     """Copy finished runs to a tracker. A second export adds only new runs."""
     from sweep.export.tracker import export as exported
 
-    filters = {
-        "variants": variants,
-        "recipes": recipe,
-        "datasets": dataset,
-        "engines": engine,
-        "seeds": seeds,
-    }
     with value_error_as_spec_error():
-        result = exported(selection(root, None, filters), tracker, per=per, to=to, experiment=experiment)
+        result = exported(
+            selection(root, None, filters.of(variants)), tracker, per=per, to=to, experiment=experiment
+        )
     before = f", {result.present:,} already there" if result.present else ""
     say(f"{counted(result.added, 'run')} exported to {result.address}{before}")
 
@@ -70,9 +54,7 @@ def sql(
     ] = None,
     root: RootOption = "results",
     format: Annotated[Format | None, typer.Option(help="Default text")] = None,
-    out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help=f"Write a file: {', '.join(FORMAT_OF_SUFFIX)}")
-    ] = None,
+    out: TableFileOption = None,
 ) -> None:
     """Query finished runs with SQL.
 

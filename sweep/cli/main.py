@@ -19,6 +19,7 @@ from sweep.cli import (
     results,
     running,
 )
+from sweep.cli.groups import with_groups
 from sweep.cli.options import epilog
 from sweep.cli.process import run_process
 
@@ -121,7 +122,7 @@ NAMES: dict[Any, dict[str, str]] = {
     results.plot: {name: entry.about for name, entry in PLOTS.items()},
 }
 for _command, _examples in EXAMPLES.items():
-    app.command(epilog=epilog(*_examples, names=NAMES.get(_command)))(_command)
+    app.command(epilog=epilog(*_examples, names=NAMES.get(_command)))(with_groups(_command))
 app.add_typer(cluster.app, name="cluster")
 
 

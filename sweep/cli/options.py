@@ -1,6 +1,7 @@
 """Options that several commands share, each defined once."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,6 +12,7 @@ from data.options import DATASETS
 from model.engines import ENGINES
 from model.variants import OVERRIDABLE, RECIPES, VARIANTS
 from sweep.errors import SpecError
+from sweep.settings import Settings
 
 
 class Executor(StrEnum):
@@ -130,6 +132,43 @@ KeepWeightsOption = Annotated[
     ),
 ]
 
+
+@dataclass(frozen=True)
+class SpecOptions:
+    """Values that replace those of a spec."""
+
+    variants: VariantsOption = None
+    recipe: RecipeOption = None
+    seeds: SeedsOption = None
+    dataset: DatasetOption = None
+    n_train: TrainSizeOption = None
+    draw: SubsetOption = None
+    override: SetOption = None
+    epochs: EpochsOption = None
+    engine: EngineOption = None
+    shard_width: WidthOption = None
+    keep_weights: KeepWeightsOption = None
+
+    def changes(self) -> dict[str, Any]:
+        """Keyword arguments of `sweep.spec.read.read_spec`; None for a value of the spec.
+
+        Raises:
+          SpecError: a wrong `--set`.
+        """
+        return {
+            "variants": self.variants,
+            "recipe": self.recipe,
+            "seeds": self.seeds,
+            "dataset": self.dataset,
+            "n_train": self.n_train,
+            "subset_seed": self.draw,
+            "engine": self.engine,
+            "shard_width": self.shard_width,
+            "keep_weights": self.keep_weights,
+            "set": _hyper_parameters(self.override, self.epochs),
+        }
+
+
 # --- execution ---
 
 RootOption = Annotated[
@@ -175,6 +214,31 @@ ManualOption = Annotated[
         "--manual-dir", metavar="FOLDER", callback=_existing_folder, help="Folder of original data files"
     ),
 ]
+
+
+@dataclass(frozen=True)
+class ExecutionOptions:
+    """Where and how long runs are trained."""
+
+    executor: ExecutorOption = Executor.ray
+    address: RayOption = None
+    workers: WorkersOption = None
+    device: DeviceOption = Device.auto
+    max_hours: HoursOption = None
+    manual_dir: ManualOption = None
+
+    def settings(self, **others: Any) -> Settings:
+        """The settings of a run; others: further fields of them."""
+        return Settings(
+            executor=self.executor.value,
+            address=self.address,
+            workers=self.workers,
+            device=self.device.value,
+            manual_dir=self.manual_dir,
+            **others,
+        )
+
+
 ManualOnHeadOption = Annotated[
     str | None,
     typer.Option("--manual-dir", metavar="FOLDER", help="Folder of original data files, on the head"),
@@ -199,7 +263,7 @@ JobsOption = Annotated[
 JobArgument = Annotated[str, typer.Argument(metavar="JOB", help="A name from `sweep jobs`")]
 
 
-def hyper_parameters(overrides: list[str] | None, epochs: int | None) -> dict[str, Any] | None:
+def _hyper_parameters(overrides: list[str] | None, epochs: int | None) -> dict[str, Any] | None:
     """Values of hyper-parameters from `--set` and `--epochs`; None where neither is given.
 
     Raises:

@@ -8,20 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sweep.cli.options import (
-    DatasetOption,
-    EpochsOption,
     JsonOption,
-    RecipeOption,
     RootOption,
-    SeedsOption,
-    SetOption,
     SpecArgument,
-    SubsetOption,
-    TrainSizeOption,
-    VariantsOption,
-    WidthOption,
+    SpecOptions,
     WorkersOption,
-    hyper_parameters,
 )
 from sweep.cli.output import print_json, print_table
 from sweep.errors import printable
@@ -44,15 +35,8 @@ def plan(
     halfwidth: Annotated[
         float | None, typer.Option(metavar="N", help="Know each mean to ±N misses (95 % interval)")
     ] = None,
-    variants: VariantsOption = None,
-    recipe: RecipeOption = None,
-    seeds: SeedsOption = None,
-    dataset: DatasetOption = None,
-    n_train: TrainSizeOption = None,
-    draw: SubsetOption = None,
-    override: SetOption = None,
-    epochs: EpochsOption = None,
-    shard_width: WidthOption = None,
+    *,
+    replaced: SpecOptions,
     root: RootOption = "results",
     workers: WorkersOption = None,
     cluster: Annotated[
@@ -73,22 +57,14 @@ def plan(
     from sweep.spec.read import read_spec
     from sweep.store.store import Store
 
-    changes: dict[str, Any] = {
-        "variants": variants,
-        "recipe": recipe,
-        "dataset": dataset,
-        "n_train": n_train,
-        "subset_seed": draw,
-        "shard_width": shard_width,
-        "set": hyper_parameters(override, epochs),
-    }
-    wanted = read_spec(spec, seeds=seeds, **changes)
+    changes = replaced.changes()
+    wanted = read_spec(spec, **changes)
     store = Store(root)
     table = read_prices(prices)
     answer = None
     if find is not None or halfwidth is not None:
         answer = _seed_plan(wanted, store, find, halfwidth)
-        wanted = read_spec(spec, seeds=f"0:{answer.seeds}", **changes)
+        wanted = read_spec(spec, **changes | {"seeds": f"0:{answer.seeds}"})
     found = estimate(wanted, store)
     longest = max(found.seconds.values(), default=0.0)
     costs = cluster_costs(cluster, table, found.device_seconds, longest, len(found.shards)) if cluster else []

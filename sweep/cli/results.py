@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,55 +11,29 @@ from sweep.analysis.names import (
     FIGURE_SUFFIXES,
     FORMAT_OF_SUFFIX,
     MAIN_COLUMNS_ONLY,
-    Family,
     Format,
-    SplitName,
 )
 from sweep.cli.options import JsonOption, ManualOption, RootOption
 from sweep.cli.output import OutputFile, print_json
 from sweep.cli.process import say
+from sweep.cli.result_options import (
+    AgainstOption,
+    FilterOptions,
+    NumbersOption,
+    PlotOptions,
+    ReferenceOption,
+    SplitOption,
+    TableFileOption,
+    TableOptions,
+    VariantsFilter,
+    given,
+)
 from sweep.errors import SpecError, printable
 
 if TYPE_CHECKING:
     from sweep.analysis.selection import Selection
     from sweep.store.reference import Reference
     from sweep.store.store import Store
-
-
-def _filter(what: str) -> Any:
-    return typer.Option(metavar="NAMES", help=f"Only these {what}; comma-separated")
-
-
-VariantsFilter = Annotated[
-    str | None,
-    typer.Option(
-        "--variants", metavar="NAMES", help="Only these variants; 'base,*' is every override of base"
-    ),
-]
-RecipeFilter = Annotated[str | None, _filter("recipes")]
-DatasetFilter = Annotated[str | None, _filter("data sets")]
-EngineFilter = Annotated[str | None, _filter("engines")]
-SeedsFilter = Annotated[str | None, typer.Option(metavar="RANGES", help="Only these seeds, such as 0:16")]
-SplitOption = Annotated[
-    SplitName | None, typer.Option(help="Misses on the test (default) or on the training digits")
-]
-AgainstOption = Annotated[
-    str | None,
-    typer.Option(
-        metavar="ROOT", help="tooling: the root of the same seeds, trained with another engine or device"
-    ),
-]
-NumbersOption = Annotated[
-    str | None,
-    typer.Option(
-        metavar="FILE",
-        help="CSV of your own numbers beside the published ones: source, variant, split, misses, n_train, epochs, "
-        "same_data",
-    ),
-]
-ReferenceOption = Annotated[
-    bool, typer.Option("--reference", help="Use the runs that ship with the package instead of a root")
-]
 
 
 def table(
@@ -70,64 +44,28 @@ def table(
         Format | None,
         typer.Option(help="Default text; text, markdown and latex have the main columns, the others all"),
     ] = None,
-    out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help=f"Write a file: {', '.join(FORMAT_OF_SUFFIX)}")
-    ] = None,
+    out: TableFileOption = None,
     variants: VariantsFilter = None,
-    recipe: RecipeFilter = None,
-    dataset: DatasetFilter = None,
-    engine: EngineFilter = None,
-    seeds: SeedsFilter = None,
-    epoch: Annotated[int | None, typer.Option(metavar="N", help="At epoch N instead of the last")] = None,
-    split: SplitOption = None,
-    noise: Annotated[
-        bool | None, typer.Option("--noise", help="Fill the columns that need predicted labels")
-    ] = None,
-    numbers: NumbersOption = None,
-    family: Annotated[
-        Family | None, typer.Option(help="pairs: which comparisons, and so Holm's family")
-    ] = None,
-    margin: Annotated[
-        float | None,
-        typer.Option(metavar="N", help="pairs: misses within which variants count as equivalent; default 5"),
-    ] = None,
-    delta: Annotated[
-        float | None, typer.Option(metavar="N", help="precision: difference in misses to detect; default 3")
-    ] = None,
-    correlation: Annotated[
-        float | None,
-        typer.Option(metavar="R", help="precision: correlation over seeds of paired runs; default 0.5"),
-    ] = None,
-    against: AgainstOption = None,
+    *,
+    filters: FilterOptions,
+    options: TableOptions,
     manual_dir: ManualOption = None,
 ) -> None:
     """Print statistics of the misses over seeds."""
-    # Over 60 lines because each option is a parameter.
     from sweep.analysis.tables.format import render
     from sweep.analysis.tables.table import load_table, make_table
 
     chosen = chosen_format(format, out)
     file = OutputFile(out, () if format else tuple(FORMAT_OF_SUFFIX)) if out else None
     main_only = chosen in MAIN_COLUMNS_ONLY
-    options = {
-        "epoch": epoch,
-        "split": split,
-        "noise": noise,
-        "numbers": numbers,
-        "family": family,
-        "margin": margin,
-        "delta": delta,
-        "correlation": correlation,
-        "against": against,
-    }
     with value_error_as_spec_error():
         frame, columns = make_table(
             _source(root, reference),
             name,
             manual_dir=manual_dir,
             main_only=main_only,
-            **_filters(variants, recipe, dataset, engine, seeds),
-            **_given(options),
+            **filters.of(variants),
+            **given(options),
         )
     content = render(frame, chosen, columns if main_only else None, load_table(name).limit)
     if file:
@@ -145,26 +83,15 @@ def plot(
         typer.Option(metavar="FILE", help=f"Write a file: {', '.join(FIGURE_SUFFIXES)}; default PLOT.png"),
     ] = None,
     variants: VariantsFilter = None,
-    recipe: RecipeFilter = None,
-    dataset: DatasetFilter = None,
-    engine: EngineFilter = None,
-    seeds: SeedsFilter = None,
-    split: SplitOption = None,
-    numbers: NumbersOption = None,
-    family: Annotated[
-        Family | None, typer.Option(help="forest: which comparisons, and so Holm's family")
-    ] = None,
-    margin: Annotated[
-        float | None,
-        typer.Option(metavar="N", help="forest: misses within which variants count as equivalent"),
-    ] = None,
+    *,
+    filters: FilterOptions,
+    options: PlotOptions,
     manual_dir: ManualOption = None,
 ) -> None:
     """Plot the misses over seeds."""
     from sweep.analysis.plots.plot import load_plot, make_plot
     from sweep.analysis.plots.style import figure_format, to_bytes
 
-    options = {"split": split, "numbers": numbers, "family": family, "margin": margin}
     with value_error_as_spec_error():
         load_plot(name)  # rejects an unknown name, from which the file's name is made
         file = OutputFile(out or Path(f"{name}.png"), FIGURE_SUFFIXES)
@@ -172,8 +99,8 @@ def plot(
             _source(root, reference),
             name,
             manual_dir=manual_dir,
-            **_filters(variants, recipe, dataset, engine, seeds),
-            **_given(options),
+            **filters.of(variants),
+            **given(options),
         )
     file.write(to_bytes(figure, figure_format(file.path)))
 
@@ -188,10 +115,8 @@ def compare(
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help=f"Also plot it: {', '.join(FIGURE_SUFFIXES)}")
     ] = None,
-    recipe: RecipeFilter = None,
-    dataset: DatasetFilter = None,
-    engine: EngineFilter = None,
-    seeds: SeedsFilter = None,
+    *,
+    filters: FilterOptions,
     split: SplitOption = None,
     digits: Annotated[
         int | None,
@@ -210,10 +135,9 @@ def compare(
     from sweep.store.store import Store
 
     file = OutputFile(out, FIGURE_SUFFIXES) if out else None
-    filters = _filters(None, recipe, dataset, engine, seeds)
     with value_error_as_spec_error():
         source = shipped() if reference else Store(root)
-        found = compared(source, variant, misses, split=split or "test", digits=digits, **filters)
+        found = compared(source, variant, misses, split=split or "test", digits=digits, **filters.of(None))
     if file:
         from sweep.analysis.plots.differences import place as draw
         from sweep.analysis.plots.style import figure_format, to_bytes
@@ -232,10 +156,8 @@ def report(
     root: RootOption = "results",
     out: Annotated[Path, typer.Option(metavar="FILE", help="The HTML file")] = Path("report.html"),
     variants: VariantsFilter = None,
-    recipe: RecipeFilter = None,
-    dataset: DatasetFilter = None,
-    engine: EngineFilter = None,
-    seeds: SeedsFilter = None,
+    *,
+    filters: FilterOptions,
     numbers: NumbersOption = None,
     against: AgainstOption = None,
     manual_dir: ManualOption = None,
@@ -244,7 +166,7 @@ def report(
     from sweep.analysis.report import make_report
 
     file = OutputFile(out, (".html", ".htm"))
-    chosen = selection(root, manual_dir, _filters(variants, recipe, dataset, engine, seeds))
+    chosen = selection(root, manual_dir, filters.of(variants))
     with value_error_as_spec_error():
         made = make_report(chosen, numbers=numbers, against=against)
     file.write(made.html)
@@ -263,22 +185,6 @@ def chosen_format(format: Format | None, out: Path | None) -> Format:
     if chosen == "parquet" and out is None:
         raise SpecError("--format parquet writes a binary file: name it with --out")
     return chosen
-
-
-def _filters(
-    variants: str | None, recipes: str | None, datasets: str | None, engines: str | None, seeds: str | None
-) -> dict[str, str | None]:
-    return {
-        "variants": variants,
-        "recipes": recipes,
-        "datasets": datasets,
-        "engines": engines,
-        "seeds": seeds,
-    }
-
-
-def _given(options: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in options.items() if value is not None}
 
 
 def selection(root: str, manual_dir: str | None, filters: dict[str, str | None]) -> "Selection":

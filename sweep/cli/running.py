@@ -9,28 +9,11 @@ import typer
 
 from sweep.cli.options import (
     CheckpointOption,
-    DatasetOption,
-    Device,
-    DeviceOption,
-    EngineOption,
-    EpochsOption,
+    ExecutionOptions,
     Executor,
-    ExecutorOption,
-    HoursOption,
-    KeepWeightsOption,
-    ManualOption,
-    RayOption,
-    RecipeOption,
     RootOption,
-    SeedsOption,
-    SetOption,
     SpecArgument,
-    SubsetOption,
-    TrainSizeOption,
-    VariantsOption,
-    WidthOption,
-    WorkersOption,
-    hyper_parameters,
+    SpecOptions,
 )
 from sweep.errors import printable
 from sweep.text import counted
@@ -42,94 +25,45 @@ if TYPE_CHECKING:
 
 def run(
     spec: SpecArgument = None,
-    variants: VariantsOption = None,
-    recipe: RecipeOption = None,
-    seeds: SeedsOption = None,
-    dataset: DatasetOption = None,
-    n_train: TrainSizeOption = None,
-    draw: SubsetOption = None,
-    override: SetOption = None,
-    epochs: EpochsOption = None,
+    *,
+    replaced: SpecOptions,
     root: RootOption = "results",
-    engine: EngineOption = None,
-    executor: ExecutorOption = Executor.ray,
-    address: RayOption = None,
-    workers: WorkersOption = None,
-    device: DeviceOption = Device.auto,
-    shard_width: WidthOption = None,
-    keep_weights: KeepWeightsOption = None,
+    execution: ExecutionOptions,
     checkpoint_seconds: CheckpointOption = 30.0,
-    max_hours: HoursOption = None,
-    manual_dir: ManualOption = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the runs to train and their time, and stop")
     ] = False,
 ) -> None:
     """Train the missing runs of a sweep and print its summary. The same command resumes, retries and extends."""
     from sweep.cli.training import train
-    from sweep.settings import Settings
     from sweep.spec.read import read_spec
     from sweep.store.store import Store
 
-    wanted = read_spec(
-        spec,
-        variants=variants,
-        recipe=recipe,
-        seeds=seeds,
-        dataset=dataset,
-        n_train=n_train,
-        subset_seed=draw,
-        engine=engine,
-        shard_width=shard_width,
-        keep_weights=keep_weights,
-        set=hyper_parameters(override, epochs),
-    )
+    wanted = read_spec(spec, **replaced.changes())
     store = Store(root)
-    _require_engine(wanted, executor, address)
+    _require_engine(wanted, execution)
     if dry_run:
-        _print_plan(wanted, store, workers)
+        _print_plan(wanted, store, execution.workers)
         return
-    _require_cluster(executor, address)
-    settings = Settings(
-        executor=executor.value,
-        address=address,
-        workers=workers,
-        device=device.value,
-        checkpoint_seconds=checkpoint_seconds,
-        manual_dir=manual_dir,
-    )
-    train([wanted], store, settings, shlex.join(["sweep", *sys.argv[1:]]), max_hours)
+    _require_cluster(execution)
+    settings = execution.settings(checkpoint_seconds=checkpoint_seconds)
+    train([wanted], store, settings, shlex.join(["sweep", *sys.argv[1:]]), execution.max_hours)
 
 
-def resume(
-    root: RootOption = "results",
-    executor: ExecutorOption = Executor.ray,
-    address: RayOption = None,
-    workers: WorkersOption = None,
-    device: DeviceOption = Device.auto,
-    max_hours: HoursOption = None,
-    manual_dir: ManualOption = None,
-) -> None:
+def resume(root: RootOption = "results", *, execution: ExecutionOptions) -> None:
     """Train the missing runs of every sweep recorded under the root."""
     from sweep.cli.training import train
-    from sweep.settings import Settings
     from sweep.store.records import recorded_sweeps
     from sweep.store.store import existing
 
     store = existing(root)
-    _require_cluster(executor, address)
+    _require_cluster(execution)
     specs = [record.spec for record in recorded_sweeps(store).values()]
-    settings = Settings(
-        executor=executor.value,
-        address=address,
-        workers=workers,
-        device=device.value,
-        manual_dir=manual_dir,
-    )
-    train(specs, store, settings, shlex.join(["sweep", "resume", "--root", root]), max_hours)
+    command = shlex.join(["sweep", "resume", "--root", root])
+    train(specs, store, execution.settings(), command, execution.max_hours)
 
 
-def _require_engine(spec: "SweepSpec", executor: Executor, address: str | None) -> None:
+def _require_engine(spec: "SweepSpec", execution: ExecutionOptions) -> None:
     """Raise early if the named engine cannot train a variant on this machine's CPU.
 
     The workers check engines of accelerators and of a cluster, because this process opens no accelerator.
@@ -137,20 +71,21 @@ def _require_engine(spec: "SweepSpec", executor: Executor, address: str | None) 
     from model.engines import ENGINES, choose
     from model.numerics import configure
 
-    if spec.engine == "auto" or address is not None:
+    if spec.engine == "auto" or execution.address is not None:
         return
-    if executor is not Executor.inline and "cpu" not in ENGINES[spec.engine].platforms:
+    if execution.executor is not Executor.inline and "cpu" not in ENGINES[spec.engine].platforms:
         return
     configure(platform="cpu")
     for variant in {variant for variant, _ in spec.cells()}:
         choose(spec.engine, variant, "cpu")
 
 
-def _require_cluster(executor: Executor, address: str | None) -> None:
+def _require_cluster(execution: ExecutionOptions) -> None:
     """Raise early if no Ray cluster answers at an address of the form HOST:PORT."""
     from sweep.network import require_answer
 
-    if executor is Executor.ray and address not in (None, "auto", "local"):
+    address = execution.address
+    if execution.executor is Executor.ray and address not in (None, "auto", "local"):
         require_answer(address)
 
 
