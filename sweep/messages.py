@@ -77,6 +77,9 @@ class Observer:
     def phase(self, text: str) -> None:
         """A step before training starts, such as "starting Ray"."""
 
+    def waiting(self, driver: str, seconds: float) -> None:
+        """Called about every second while another driver goes first: which one, and for how long by now."""
+
     def begin(self, shards: list[Shard], stored: int) -> None:
         """Training starts: shards to train, and the number of runs already in the store."""
 

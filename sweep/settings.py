@@ -16,6 +16,8 @@ class Settings:
     device: Literal["auto", "cpu", "gpu", "tpu"] = "auto"
     checkpoint_seconds: float = 30.0  # minimum time between two checkpoints of a shard
     manual_dir: str | None = None  # folder of original data files
+    wait: bool = False  # for another driver that holds the root, instead of raising
+    priority: int = 0  # among the drivers that wait; higher goes first
 
 
 # --- environment variables ---

@@ -17,11 +17,15 @@ class Stop:
       at: end of the run on the clock `time.monotonic`; None without a time limit.
       interrupted: whether the user or the system asked for the end.
       training: whether shards are being trained, so that a last checkpoint is possible.
+      waiting: whether another driver holds the root.
+      waited: seconds until the root was free.
     """
 
     at: float | None = None
     interrupted: bool = False
     training: bool = False
+    waiting: bool = False
+    waited: float = 0.0
 
     @classmethod
     def after(cls, hours: float | None) -> "Stop":

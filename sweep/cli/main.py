@@ -61,6 +61,7 @@ EXAMPLES: dict[Any, tuple[str, ...]] = {
         "sweep run --variants base --set learning_rate=0.01,0.03 --epochs 10",
         "sweep run my.yaml --dry-run",
         "sweep run lecun1989 --keep-weights 0:8",
+        "sweep run softmax.yaml --wait --priority 1",
     ),
     planning.plan: (
         "sweep plan lecun1989 --find 2",

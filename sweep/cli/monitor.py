@@ -36,6 +36,8 @@ def status(root: RootOption = "results", address: JobsOption = None, as_json: Js
 
 
 def _print_status(state: "RootStatus") -> None:
+    from sweep.store.lease import named
+
     head = ("variant", "data", "wanted", "done", "running", "missing", "diverged")
     for name, rows in state.sweeps.items():
         cells = []
@@ -44,9 +46,11 @@ def _print_status(state: "RootStatus") -> None:
             cells.append((row.variant, row.dataset, row.wanted, row.done, running, row.missing, row.diverged))
         print_table(head, cells, wrapped=("variant", "data"), title=_title(name))
     if driver := state.driver:
-        print(printable(f"running: process {driver['pid']} on {driver['host']} since {driver['since']}"))
+        print(printable(f"running: {named(driver)}"))
     else:
         print("no driver is running")
+    for place, waits in enumerate(state.waiting, 1):
+        print(printable(f"waiting, {place}: {named(asdict(waits))}, priority {waits.priority}"))
     if state.in_progress.runs:
         print(progress_text(state.in_progress, running=bool(driver)))
     for failure in state.failed:

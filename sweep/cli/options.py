@@ -190,6 +190,13 @@ WorkersOption = Annotated[
     ),
 ]
 DeviceOption = Annotated[Device, typer.Option("--device", help="Train only on devices of this type")]
+WaitOption = Annotated[
+    bool, typer.Option("--wait", help="If another driver holds the root, wait for it instead of failing")
+]
+PriorityOption = Annotated[
+    int,
+    typer.Option("--priority", metavar="N", help="Of the drivers that wait, those with a higher N go first"),
+]
 HoursOption = Annotated[
     float | None,
     typer.Option(
@@ -225,16 +232,26 @@ class ExecutionOptions:
     workers: WorkersOption = None
     device: DeviceOption = Device.auto
     max_hours: HoursOption = None
+    wait: WaitOption = False
+    priority: PriorityOption = 0
     manual_dir: ManualOption = None
 
     def settings(self, **others: Any) -> Settings:
-        """The settings of a run; others: further fields of them."""
+        """The settings of a run; others: further fields of them.
+
+        Raises:
+          SpecError: a priority for a driver that does not wait.
+        """
+        if self.priority and not self.wait:
+            raise SpecError(f"--priority {self.priority} orders the drivers that wait: add --wait")
         return Settings(
             executor=self.executor.value,
             address=self.address,
             workers=self.workers,
             device=self.device.value,
             manual_dir=self.manual_dir,
+            wait=self.wait,
+            priority=self.priority,
             **others,
         )
 

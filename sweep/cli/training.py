@@ -56,7 +56,7 @@ def train(
         with display.shown():
             outcome = session.run(spec, store, EventLog(store, display))
         if outcome.finished:
-            seconds = time.monotonic() - began
+            seconds = time.monotonic() - began - stop.waited
             say(f"{counted(outcome.runs_trained, 'run')} trained in {seconds:.0f} s, stored in {store.root}")
         for shard in outcome.failed:
             say(f"failed: {shard.title}; `sweep status --root {store.root}` shows the reason")
@@ -74,12 +74,18 @@ def train(
                     failed.append(sweep(session, spec))  # the first one in any case, which records it
         except KeyboardInterrupt:
             stop.interrupted = True
+    if stop.interrupted and stop.waiting:
+        say(
+            f"interrupted while waiting for {store.root}; nothing was trained. To wait again: {resume_command}"
+        )
+        raise SystemExit(INTERRUPTED)
     if stop.interrupted:
         say(f"interrupted; {_stored(store)}. To continue: {resume_command}")
         raise SystemExit(INTERRUPTED)
     if stop.requested and (left := _left(specs, store)):
+        stored = f"{store.root} is in use by another driver" if stop.waiting else _stored(store)
         say(
-            f"the time limit of {max_hours:g} h is reached, {counted(left, 'run')} left; {_stored(store)}. "
+            f"the time limit of {max_hours:g} h is reached, {counted(left, 'run')} left; {stored}. "
             f"To continue: {resume_command}"
         )
     _print_summary(specs, store)

@@ -36,6 +36,10 @@ class EventLog(Observer):
         """See `Observer`."""
         self._then.phase(text)
 
+    def waiting(self, driver: str, seconds: float) -> None:
+        """See `Observer`."""
+        self._then.waiting(driver, seconds)
+
     def begin(self, shards: list[Shard], stored: int) -> None:
         """See `Observer`."""
         if shards:  # a complete root is not modified

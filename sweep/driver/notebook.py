@@ -35,6 +35,11 @@ class NotebookDisplay(Observer):
         self._display.phase(text)
         self.update()
 
+    def waiting(self, driver: str, seconds: float) -> None:
+        """See `Observer`."""
+        self._display.waiting(driver, seconds)
+        self.update()
+
     def begin(self, shards: list[Shard], stored: int) -> None:
         """See `Observer`."""
         self._display.begin(shards, stored)

@@ -9,11 +9,13 @@ from statistics import fmean
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
 from model.variants import Variant
 from sweep.driver.cost import Costs
 from sweep.messages import Failed, Finished, Message, Observer, Progress, Repartitioned, Retried, Started
 from sweep.spec.shard import Shard
+from sweep.store.queue import WAITING
 from sweep.text import counted, duration
 
 PLAIN_SECONDS = 10.0
@@ -59,6 +61,8 @@ class Display(Observer):
         self._live: Live | None = None
         self._printed = time.monotonic()
         self._remarks: set[str] = set()
+        self._waiting = ""  # for which driver
+        self._waited = 0.0  # seconds
         self._epochs: dict[Shard, int] = {}  # finished epochs of shards in progress
 
     @contextmanager
@@ -70,8 +74,15 @@ class Display(Observer):
         else:
             yield self
 
+    def waiting(self, driver: str, seconds: float) -> None:
+        """See `Observer`. Prints each driver once; a terminal shows the time as well."""
+        if driver != self._waiting:
+            self._say(f"{WAITING}{driver}")
+        self._waiting, self._waited = driver, seconds
+
     def phase(self, text: str) -> None:
         """See `Observer`."""
+        self._waiting = ""
         self._say(text)
 
     def begin(self, shards: list[Shard], stored: int) -> None:
@@ -184,7 +195,9 @@ class Display(Observer):
         """Share of the work that is done, and the remaining time."""
         return f"{self.share_done():.0%} done, {_time_left(self.seconds_left())}"
 
-    def _table(self) -> Table:
+    def _table(self) -> Table | Text:
+        if self._waiting:
+            return Text(f"waiting {duration(self._waited)}")
         table = Table(*self.HEAD, box=None, pad_edge=False)
         for row in self.rows():
             table.add_row(*row)

@@ -1,5 +1,6 @@
 """Run sweeps: load the data, start the executor, lock the root, train the missing runs."""
 
+import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -16,8 +17,8 @@ from sweep.messages import Observer
 from sweep.settings import Settings
 from sweep.spec.spec import SweepSpec, dataset_label
 from sweep.stop import Stop
-from sweep.store import lease
-from sweep.store.records import Datasets, dataset_entry, recorded_datasets
+from sweep.store import lease, queue
+from sweep.store.records import Datasets, dataset_entry, recorded_datasets, sweep_name
 from sweep.store.store import Store
 
 DEFAULTS = Settings()
@@ -43,7 +44,7 @@ def run(
       The shards that were planned, finished and failed.
 
     Raises:
-      StoreError: the root cannot be used or written, or another driver holds it.
+      StoreError: the root cannot be used or written, or another driver holds it and `settings.wait` is false.
       data.DataUnavailable: a data set is neither on this machine nor downloadable.
       ConnectionError: Ray does not start or does not answer, or a process of the local Ray ended.
       KeyboardInterrupt: passed on; finished shards and the last checkpoints are stored.
@@ -56,12 +57,16 @@ def run(
 
 
 class Session:
-    """Trains sweeps one after the other. The executor starts with the first that lacks runs, and its workers stay."""
+    """Trains sweeps one after the other.
+
+    The executor starts with the first that lacks runs, and its workers stay. The root is held until the session ends.
+    """
 
     def __init__(self, settings: Settings, stop: Stop | None = None) -> None:
         self._settings, self._stop = settings, stop or Stop()
         self._opened = ExitStack()
         self._execute: Execute | None = None
+        self._checks: dict[str, lease.Check] = {}  # by root
 
     def __enter__(self) -> Self:
         return self
@@ -72,12 +77,17 @@ class Session:
     def run(self, spec: SweepSpec, store: Store, observer: Observer | None = None) -> Outcome:
         """See the function `run`."""
         observer = observer or Observer()
-        recorded = recorded_datasets(store, spec) if store.exists else {}
-        if store.exists:
-            store.completed()  # fail on corrupt files before anything is written
-        if recorded and not (missing(spec, store, recorded) or without_weights(spec, store, recorded)):
-            observer.begin([], count(spec))
+        if store.exists and _is_complete(spec, store, observer):
             return Outcome()
+        if self._settings.wait:
+            store.open_for_writing()
+        if store.exists:
+            if not self._hold(spec, store, observer):
+                return Outcome()
+            store.refresh()  # another driver may have finished shards meanwhile
+            if _is_complete(spec, store, observer):
+                return Outcome()
+        recorded = recorded_datasets(store, spec) if store.exists else {}
         manual_dir = self._settings.manual_dir
         with _loading(spec, recorded, manual_dir) as loading:
             names = dict.fromkeys(options.name for _, options in spec.cells())
@@ -95,15 +105,35 @@ class Session:
             options.key: {**dataset_entry(options, dataset), **recorded.get(options.key, {})}
             for options, dataset in loaded.items()
         }
-        with lease.hold(store) as check, self._stop.while_training():
+        self._hold(spec, store, observer)
+        with self._stop.while_training():
             return train(
                 spec,
                 store,
                 records,
                 lambda shards, load: execute(shards, by_digest, spec.engine, spec.kept_seeds, load),
                 observer,
-                check,
+                self._checks[store.root],
             )
+
+    def _hold(self, spec: SweepSpec, store: Store, observer: Observer) -> bool:
+        """Hold the root until the session ends; False if the run should end before that is possible."""
+        if store.root not in self._checks:
+            sweep, settings, stop = sweep_name(spec), self._settings, self._stop
+            if not settings.wait:
+                check: lease.Check | None = self._opened.enter_context(lease.hold(store, sweep))
+            else:
+                stop.waiting, began = True, time.monotonic()
+                check = self._opened.enter_context(
+                    queue.hold(store, sweep, settings.priority, observer.waiting, lambda: stop.requested)
+                )
+            if check is None:
+                return False
+            if settings.wait:
+                stop.waiting, stop.waited = False, time.monotonic() - began
+                observer.phase(f"{queue.HOLDING}{store.root}")
+            self._checks[store.root] = check
+        return True
 
     @property
     def _starting(self) -> str:
@@ -117,6 +147,16 @@ class Session:
         if self._execute is None:
             self._execute = self._opened.enter_context(executor(self._settings, self._stop))
         return self._execute
+
+
+def _is_complete(spec: SweepSpec, store: Store, observer: Observer) -> bool:
+    """Whether the store has every run and weight of a spec; then the observer is told. Fails on corrupt files."""
+    store.completed()
+    recorded = recorded_datasets(store, spec)
+    if not recorded or missing(spec, store, recorded) or without_weights(spec, store, recorded):
+        return False
+    observer.begin([], count(spec))
+    return True
 
 
 @contextmanager

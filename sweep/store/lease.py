@@ -22,30 +22,41 @@ from sweep.store.store import Store
 
 FILE = "driver.json"
 
+
+class InUse(StoreError):
+    """Another driver holds the root."""
+
+
 Check = Callable[[], None]
 """Called before each write; raises StoreError if another driver has taken over."""
 
 
 @contextmanager
-def hold(store: Store) -> Iterator[Check]:
+def hold(store: Store, sweep: str = "") -> Iterator[Check]:
     """Hold the root while the block runs.
+
+    Args:
+      store: the root.
+      sweep: the sweep that is trained, for other drivers; "" if none is.
 
     Yields:
       The check to call before each write.
 
     Raises:
-      StoreError: another driver holds it (process, host and start time), or the root cannot be written.
+      InUse: another driver holds it (process, host and start time).
+      StoreError: the root cannot be written.
     """
+    description = this_process() | ({"sweep": sweep} if sweep else {}) | {"id": uuid.uuid4().hex}
     if store.local:
-        with _lock_file(store):
+        with _lock_file(store, description):
             yield lambda: None
     else:
-        with object_lease.hold(store.folder, FILE, _description(), refused) as check:
+        with object_lease.hold(store.folder, FILE, description, refused) as check:
             yield check
 
 
 def holder(store: Store) -> dict[str, Any] | None:
-    """The driver that holds the root now (pid, host, since), or None."""
+    """The driver that holds the root now (pid, host, since, and sweep if it trains one), or None."""
     if not store.local:
         content = _content(store)
         return content if object_lease.is_current(content) else None
@@ -61,10 +72,18 @@ def holder(store: Store) -> dict[str, Any] | None:
     return None
 
 
-def refused(root: str, other: dict[str, Any]) -> StoreError:
+def named(driver: dict[str, Any]) -> str:
+    """Process, host, start time and sweep of a driver, as text."""
+    who = f"process {driver.get('pid', '?')} on {driver.get('host', '?')} since {driver.get('since', '?')}"
+    return f"{who}, sweep {driver['sweep']}" if driver.get("sweep") else who
+
+
+def refused(root: str, other: dict[str, Any]) -> InUse:
     """The error for a root that another driver holds."""
-    who = f"process {other.get('pid', '?')} on {other.get('host', '?')} since {other.get('since', '?')}"
-    return StoreError(f"{root}: is in use by another driver ({who}): wait for it, or name another --root")
+    return InUse(
+        f"{root}: is in use by another driver ({named(other)}): `sweep run --wait` waits for it; or name "
+        "another --root"
+    )
 
 
 def _content(store: Store) -> dict[str, Any]:
@@ -74,13 +93,14 @@ def _content(store: Store) -> dict[str, Any]:
         return {}
 
 
-def _description() -> dict[str, Any]:
+def this_process() -> dict[str, Any]:
+    """Process, host and present time (pid, host, since)."""
     since = datetime.now(UTC).isoformat(timespec="seconds")
-    return {"pid": os.getpid(), "host": socket.gethostname(), "since": since, "id": uuid.uuid4().hex}
+    return {"pid": os.getpid(), "host": socket.gethostname(), "since": since}
 
 
 @contextmanager
-def _lock_file(store: Store) -> Iterator[None]:
+def _lock_file(store: Store, description: dict[str, Any]) -> Iterator[None]:
     path = Path(store.folder.base) / FILE
     try:
         file = open(path, "a+")  # noqa: SIM115, closed below
@@ -91,7 +111,7 @@ def _lock_file(store: Store) -> Iterator[None]:
             if not _lock(file.fileno()):
                 raise refused(store.root, _content(store))
             file.truncate(0)
-            file.write(json.dumps(_description()))
+            file.write(json.dumps(description))
             file.flush()
         except OSError as error:
             raise StoreError(f"{path}: cannot be locked: {one_line(error)}") from None

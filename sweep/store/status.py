@@ -8,7 +8,7 @@ from typing import Any
 
 from sweep.spec.seeds import SeedRanges
 from sweep.spec.shard import Shard
-from sweep.store import lease
+from sweep.store import lease, queue
 from sweep.store.active import read_active
 from sweep.store.checkpoint import read_epoch
 from sweep.store.reader import of_cell
@@ -80,12 +80,24 @@ class Failure:
 
 
 @dataclass(frozen=True)
+class Waiting:
+    """A driver that waits for the root."""
+
+    sweep: str
+    priority: int
+    pid: int
+    host: str
+    since: str
+
+
+@dataclass(frozen=True)
 class RootStatus:
     """State of a root."""
 
     root: str
     sweeps: dict[str, list[CellStatus]]  # by name of the sweep
-    driver: dict[str, Any] | None  # pid, host and since of the driver that holds the root
+    driver: dict[str, Any] | None  # pid, host, since and sweep of the driver that holds the root
+    waiting: list[Waiting]  # in the order in which they take the root
     in_progress: InProgress
     failed: list[Failure]
     quarantined: list[str]  # paths relative to the root
@@ -112,7 +124,8 @@ def status(store: Store) -> RootStatus:
     return RootStatus(
         root=store.root,
         sweeps=sweep_status(store),
-        driver={key: driver.get(key) for key in ("pid", "host", "since")} if driver else None,
+        driver={key: driver.get(key) for key in ("pid", "host", "since", "sweep")} if driver else None,
+        waiting=[Waiting(t.sweep, t.priority, t.pid, t.host, t.since) for t in queue.waiting(store)],
         in_progress=in_progress(store),
         failed=[Failure(title, path) for path, title in store.failures.first_lines().items()],
         quarantined=store.quarantined(),

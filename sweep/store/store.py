@@ -9,6 +9,7 @@
     <root>/failures/…/same name      .txt, tracebacks of failed shards
     <root>/quarantine/…/same name    files that `sweep doctor` found damaged
     <root>/driver.json               the driver that holds the root (`sweep.store.lease`)
+    <root>/queue/ID.json             the drivers that wait for it (`sweep.store.queue`)
 
 `docs/storage-format.md` specifies the format.
 """

@@ -5,17 +5,28 @@ from collections.abc import Iterable
 from pyarrow import fs
 
 from sweep.spec.shard import Cell, Shard
+from sweep.store import queue
 from sweep.store.folder import is_temporary
 from sweep.store.store import Store
 from sweep.store.weights import drop_replaced
 
-_OWN = ("epochs", "labels", "weights", "checkpoints", "failures", "sweeps", "")  # "" for the top of the root
+_OWN = (
+    "epochs",
+    "labels",
+    "weights",
+    "checkpoints",
+    "failures",
+    "sweeps",
+    queue.FOLDER,
+    "",
+)  # "" for the top of the root
 
 
 def tidy(store: Store, cells: Iterable[Cell], planned: Iterable[Shard]) -> None:
     """Delete temporary files, and files of these cells that belong to no finished or planned shard.
 
     - Temporary files of interrupted writes, of any cell.
+    - Expired tickets of drivers that waited for the root.
     - Checkpoints and failures of shards that are not planned.
     - Labels of shards that are neither finished nor planned. Those of planned shards are replaced: a deletion that
       the network repeats late could otherwise hit the new file.
@@ -31,6 +42,7 @@ def tidy(store: Store, cells: Iterable[Cell], planned: Iterable[Shard]) -> None:
     """
     for path in temporaries(store):
         store.folder.drop(path)
+    queue.drop_expired(store)
     planned = list(planned)
     keep = {shard.path for shard in planned}
     finished = {file.path for file in store.files}
@@ -53,7 +65,7 @@ def _exists(store: Store, path: str) -> bool:
 
 
 def temporaries(store: Store) -> list[str]:
-    """Paths of temporary files. None is in use if no driver runs."""
+    """Paths of temporary files. None is in use if no driver runs, except tickets, whose drivers write them again."""
     if store.folder.sync is None:  # a put leaves none
         return []
     paths = store.folder.everything()

@@ -22,6 +22,7 @@ from sweep.store.check import examine
 from sweep.store.store import Store
 from tests.simulation.workers import Workers
 from tests.sweep.small import assert_same_rows, rows
+from tests.sweep.store.test_queue import run_four_and_kill_two
 from tests.sweep.unreliable import Proxy
 
 SECRET = "wJalrXUtnFEMI0K7MDENG0bPxRfiCYEXAMPLEKEY"
@@ -293,3 +294,8 @@ def test_a_lost_response_neither_loses_nor_doubles_the_lease(calm, monkeypatch):
         store.folder.drop(lease.FILE)  # of a lease whose release was lost
     assert refused.count("") > 3
     assert not [reason for reason in refused if "another driver" in reason]
+
+
+@pytest.mark.slow
+def test_real_drivers_take_turns_on_an_object_store(calm):
+    run_four_and_kill_two(calm.root("queue"))
