@@ -12,6 +12,7 @@ from data.options import DATASETS
 from model.engines import ENGINES
 from model.variants import OVERRIDABLE, RECIPES, VARIANTS
 from sweep.errors import SpecError
+from sweep.network import require_url
 from sweep.settings import Settings
 
 
@@ -59,6 +60,12 @@ def _existing_folder(path: str | None) -> str | None:
     if path is not None and not Path(path).expanduser().is_dir():
         raise typer.BadParameter(f"{path!r} is not a folder")
     return path
+
+
+def _web_address(url: str | None) -> str | None:
+    if url is not None:
+        require_url("--notify", url)
+    return url
 
 
 # --- the spec: options that replace its keys ---
@@ -215,6 +222,15 @@ CheckpointOption = Annotated[
         help="Minimum time between two checkpoints",
     ),
 ]
+NotifyOption = Annotated[
+    str | None,
+    typer.Option(
+        "--notify",
+        metavar="URL",
+        callback=_web_address,
+        help="Post one JSON document there when the command ends; docs/following.md lists its keys",
+    ),
+]
 ManualOption = Annotated[
     str | None,
     typer.Option(
@@ -235,6 +251,7 @@ class ExecutionOptions:
     wait: WaitOption = False
     priority: PriorityOption = 0
     manual_dir: ManualOption = None
+    notify: NotifyOption = None
 
     def settings(self, **others: Any) -> Settings:
         """The settings of a run; others: further fields of them.

@@ -47,7 +47,8 @@ def run(
         return
     _require_cluster(execution)
     settings = execution.settings(checkpoint_seconds=checkpoint_seconds)
-    train([wanted], store, settings, shlex.join(["sweep", *sys.argv[1:]]), execution.max_hours)
+    command = shlex.join(["sweep", *sys.argv[1:]])
+    train([wanted], store, settings, command, execution.max_hours, execution.notify)
 
 
 def resume(root: RootOption = "results", *, execution: ExecutionOptions) -> None:
@@ -60,7 +61,7 @@ def resume(root: RootOption = "results", *, execution: ExecutionOptions) -> None
     _require_cluster(execution)
     specs = [record.spec for record in recorded_sweeps(store).values()]
     command = shlex.join(["sweep", "resume", "--root", root])
-    train(specs, store, execution.settings(), command, execution.max_hours)
+    train(specs, store, execution.settings(), command, execution.max_hours, execution.notify)
 
 
 def _require_engine(spec: "SweepSpec", execution: ExecutionOptions) -> None:

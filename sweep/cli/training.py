@@ -8,10 +8,12 @@ from threading import Thread
 from typing import TYPE_CHECKING
 
 from sweep.cli.monitor import progress_text
+from sweep.cli.notify import Result, notified
 from sweep.cli.process import FAILED, INTERRUPTED, say
 from sweep.text import counted
 
 if TYPE_CHECKING:
+    from sweep.driver.session import Session
     from sweep.settings import Settings
     from sweep.spec.spec import SweepSpec
     from sweep.stop import Stop
@@ -24,6 +26,7 @@ def train(
     settings: "Settings",
     resume_command: str,
     max_hours: float | None = None,
+    notify: str | None = None,
 ) -> None:
     """Train specs one after the other, print the summary and exit.
 
@@ -33,47 +36,27 @@ def train(
       settings: how to run.
       resume_command: the command that continues after an interruption, for the message.
       max_hours: time limit; None for none.
+      notify: URL that receives one JSON document at the end; None for none.
 
     Raises:
       SystemExit: always; 0, also after the time limit, `FAILED` if a shard failed, `INTERRUPTED` after Ctrl-C or
         SIGTERM.
     """
-    from rich.console import Console
-
-    from sweep.driver.cost import Costs
-    from sweep.driver.eventlog import EventLog, logged
-    from sweep.driver.progress import Display
-    from sweep.driver.session import Session
-    from sweep.spec.explain import identical_note
     from sweep.stop import Stop
+    from sweep.store.records import sweep_name
 
-    def sweep(session: Session, spec: "SweepSpec") -> bool:
-        """Train one spec; whether a shard failed."""
-        if note := identical_note(spec.identical()):
-            say(note)
-        costs = Costs(file.metadata for file in store.files) if store.exists else Costs()
-        display = Display(Console(stderr=True), costs)
-        with display.shown():
-            outcome = session.run(spec, store, EventLog(store, display))
-        if outcome.finished:
-            seconds = time.monotonic() - began - stop.waited
-            say(f"{counted(outcome.runs_trained, 'run')} trained in {seconds:.0f} s, stored in {store.root}")
-        for shard in outcome.failed:
-            say(f"failed: {shard.title}; `sweep status --root {store.root}` shows the reason")
-        return bool(outcome.failed)
-
-    began, stop = time.monotonic(), Stop.after(max_hours)
-    Thread(target=_import_summary).start()  # half a second, while the executor starts
-    failed: list[bool] = []
-    with _interrupts(stop), logged(store):
-        try:
-            with Session(settings, stop) as session:
-                for spec in specs:
-                    if failed and stop.requested:
-                        break
-                    failed.append(sweep(session, spec))  # the first one in any case, which records it
-        except KeyboardInterrupt:
-            stop.interrupted = True
+    stop = Stop.after(max_hours)
+    with notified(notify, store.root, [sweep_name(spec) for spec in specs]) as result:
+        _train_all(specs, store, settings, stop, result)
+        if stop.interrupted:
+            result.event = "interrupted"
+        elif not result.failed_shards:
+            result.event = "finished"
+        if notify or stop.requested:
+            result.runs_left = _left(specs, store)
+        limited = stop.requested and not stop.interrupted and result.runs_left
+        if limited and result.event == "finished":
+            result.event = "time limit"
     if stop.interrupted and stop.waiting:
         say(
             f"interrupted while waiting for {store.root}; nothing was trained. To wait again: {resume_command}"
@@ -82,15 +65,61 @@ def train(
     if stop.interrupted:
         say(f"interrupted; {_stored(store)}. To continue: {resume_command}")
         raise SystemExit(INTERRUPTED)
-    if stop.requested and (left := _left(specs, store)):
+    if limited:
         stored = f"{store.root} is in use by another driver" if stop.waiting else _stored(store)
         say(
-            f"the time limit of {max_hours:g} h is reached, {counted(left, 'run')} left; {stored}. "
+            f"the time limit of {max_hours:g} h is reached, {counted(limited, 'run')} left; {stored}. "
             f"To continue: {resume_command}"
         )
     _print_summary(specs, store)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # everything is done: Ctrl-C does not change the exit code
-    raise SystemExit(FAILED if any(failed) else 0)
+    raise SystemExit(FAILED if result.failed_shards else 0)
+
+
+def _train_all(
+    specs: "Sequence[SweepSpec]", store: "Store", settings: "Settings", stop: "Stop", result: Result
+) -> None:
+    """Train the specs until a stop is requested, and count the runs in the result."""
+    from sweep.driver.eventlog import logged
+    from sweep.driver.session import Session
+
+    Thread(target=_import_summary).start()  # half a second, while the executor starts
+    with _interrupts(stop), logged(store):
+        try:
+            with Session(settings, stop) as session:
+                for spec in specs:
+                    _train_one(
+                        session, spec, store, stop, result
+                    )  # the first one in any case, which records it
+                    if stop.requested:
+                        break
+        except KeyboardInterrupt:
+            stop.interrupted = True
+
+
+def _train_one(session: "Session", spec: "SweepSpec", store: "Store", stop: "Stop", result: Result) -> None:
+    """Train one spec with its progress on stderr, and count its runs in the result."""
+    from rich.console import Console
+
+    from sweep.driver.cost import Costs
+    from sweep.driver.eventlog import EventLog
+    from sweep.driver.progress import Display
+    from sweep.spec.explain import identical_note
+
+    began = time.monotonic() - stop.waited
+    if note := identical_note(spec.identical()):
+        say(note)
+    costs = Costs(file.metadata for file in store.files) if store.exists else Costs()
+    display = Display(Console(stderr=True), costs)
+    with display.shown():
+        outcome = session.run(spec, store, EventLog(store, display))
+    result.runs_trained += outcome.runs_trained
+    result.failed_shards += [shard.title for shard in outcome.failed]
+    if outcome.finished:
+        seconds = time.monotonic() - stop.waited - began
+        say(f"{counted(outcome.runs_trained, 'run')} trained in {seconds:.0f} s, stored in {store.root}")
+    for shard in outcome.failed:
+        say(f"failed: {shard.title}; `sweep status --root {store.root}` shows the reason")
 
 
 @contextmanager

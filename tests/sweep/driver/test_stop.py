@@ -81,7 +81,9 @@ def test_a_finished_sweep_does_not_mention_its_time_limit(tmp_path):
     assert "time limit" not in ended.err
 
 
-def interrupted(folder: Path, after: str, *arguments: str) -> tuple[int, str]:
+def interrupted(
+    folder: Path, after: str, *arguments: str, number: signal.Signals = signal.SIGINT
+) -> tuple[int, str]:
     """Interrupt the command once a line of its output contains a text; its exit code and the other lines."""
     command = [sys.executable, "-u", "-m", "sweep", "run", "spec.yaml", "--root", "r", *arguments]
     driver = subprocess.Popen(
@@ -91,7 +93,7 @@ def interrupted(folder: Path, after: str, *arguments: str) -> tuple[int, str]:
     for line in driver.stderr:
         if after in line:
             break
-    driver.send_signal(signal.SIGINT)
+    driver.send_signal(number)
     _, text = driver.communicate(timeout=120)
     return driver.returncode, text
 
