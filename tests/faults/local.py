@@ -3,6 +3,9 @@
 A round is one sweep in a new root. After each death of the driver the same command runs again, until the sweep is
 finished. Then the rows equal those of an undisturbed sweep, `doctor` finds nothing, and 10 seconds after the last
 driver no process of the round is left.
+
+Half of the kills are timed from the start of the driver or from the previous kill, and so hit the start-up of Ray and
+of its workers. The others are timed from the moment when a shard is in training.
 """
 
 import os
@@ -85,26 +88,34 @@ class Soak:
         """Run the command once, killing processes meanwhile; its exit code."""
         self.starts += 1
         driver = self._start(root, "--workers", "2")
-        next_kill = time.monotonic() + self.random.uniform(0, 2 * self.every)
+        next_kill = self._next_kill()
         while driver.poll() is None:
             with suppress(psutil.NoSuchProcess):
-                self.family |= set(psutil.Process(driver.pid).children(recursive=True))
-                if time.monotonic() >= next_kill and self.kills.total() < kills:
-                    self._kill(driver)
-                    next_kill = time.monotonic() + self.random.uniform(0, 2 * self.every)
+                family = psutil.Process(driver.pid).children(recursive=True)
+                self.family |= set(family)
+                if next_kill is None and any(_is(process, "worker") for process in family):
+                    next_kill = time.monotonic() + self.random.uniform(0, self.every)
+                if next_kill and time.monotonic() >= next_kill and self.kills.total() < kills:
+                    self._kill(driver, family)
+                    next_kill = self._next_kill()
             time.sleep(0.05)
         return driver.returncode
 
-    def _kill(self, driver: subprocess.Popen[bytes]) -> None:
+    def _next_kill(self) -> float | None:
+        """Time of the next kill; None if it waits for a shard in training."""
+        pause = self.random.uniform(0, 2 * self.every)
+        return time.monotonic() + pause if self.random.random() < 0.5 else None
+
+    def _kill(self, driver: subprocess.Popen[bytes], family: list[psutil.Process]) -> None:
         """Kill a process of a random kind that exists now, preferring kinds with fewer kills."""
-        family = psutil.Process(driver.pid).children(recursive=True)
         found = {kind: [p for p in family if _is(p, kind)] for kind in KINDS}
         found["driver"] = [psutil.Process(driver.pid)]
         kinds = [kind for kind in KINDS if found[kind]]
         kind = min(kinds, key=lambda kind: (self.kills[kind] // 2, self.random.random()))
+        when = "in training" if found["worker"] else "between shards or in start-up"
         self.random.choice(found[kind]).send_signal(signal.SIGKILL)
         self.kills[kind] += 1
-        print(f"{self.kills.total():4d}  {kind}", flush=True)
+        print(f"{self.kills.total():4d}  {kind}, {when}", flush=True)
 
 
 def _is(process: psutil.Process, kind: str) -> bool:
