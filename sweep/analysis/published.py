@@ -44,7 +44,7 @@ class Source:
     name: str  # as tables show it
     letter: str  # in plots
     reference: str
-    descriptive: bool  # differs from our runs in more than the seed, so it gets no p value
+    differs: str  # what differs from the runs of every recipe but the one named `key`; "" for nothing
     users: bool = False  # whether it is from a user's file
 
 
@@ -69,6 +69,12 @@ class PublishedNumber:
     def same_digits(self, cell: CellId) -> SameData:
         """Whether the cell has the same digits."""
         return self.same_data if self.dataset in ("", cell.dataset) else "no"
+
+    def differences(self, cell: CellId) -> list[str]:
+        """What differs from the cell's runs besides the seed and the choice of digits of the same kind."""
+        digits = [] if self.dataset in ("", cell.dataset.partition(",")[0]) else ["digits"]
+        method = [self.source.differs] if self.source.differs and self.source.key != cell.recipe else []
+        return digits + method
 
     def describes(self, cell: CellId) -> bool:
         """Whether the cell is the published variant; only the number of epochs may be overridden."""
@@ -96,9 +102,7 @@ def published_numbers(numbers: str | None = None) -> tuple[PublishedNumber, ...]
     """
     folder = resources.files("sweep.analysis")
     sources = {
-        row["key"]: Source(
-            row["key"], row["source"], row["letter"], row["reference"], row["descriptive"] == "yes"
-        )
+        row["key"]: Source(row["key"], row["source"], row["letter"], row["reference"], row["differs"])
         for row in csv.DictReader(folder.joinpath("published_sources.csv").read_text("utf-8").splitlines())
     }
     rows = csv.DictReader(folder.joinpath("published.csv").read_text("utf-8").splitlines())
@@ -147,7 +151,7 @@ def _users(path: str) -> list[PublishedNumber]:
         try:
             if not name:
                 raise ValueError("source is empty")
-            found.append(_number(row, Source(name, name, name[:1], f"from {Path(path).name}", False, True)))
+            found.append(_number(row, Source(name, name, name[:1], f"from {Path(path).name}", "", True)))
         except ValueError as error:
             raise ValueError(f"{path}, line {reader.line_num}: {error}") from None
     if not found:

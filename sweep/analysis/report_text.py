@@ -29,7 +29,7 @@ def answer(runs: Sequence[Runs], numbers: str | None = None) -> str:
     known = published_numbers(numbers)
     inside, total = 0, 0
     for r in several:
-        for number in (n for n in numbers_for(r, "test", known) if not n.source.descriptive):
+        for number in (n for n in numbers_for(r, "test", known) if not n.differences(r.cell)):
             row = placement_columns(r, "test", number.misses)
             same = number.same_digits(r.cell) == "yes"
             low, high = (row["pred_lo"], row["pred_hi"]) if same else (row["newdata_lo"], row["newdata_hi"])

@@ -107,7 +107,7 @@ def _row(runs: Runs, split: SplitName, number: PublishedNumber, noise: pd.DataFr
         "same_data": same,
     }
     row |= placement_columns(runs, split, number.misses, max(0.0, mine["floor"]) if mine else None)
-    row["verdict"] = verdict(row, same, number.source.descriptive)
+    row["verdict"] = verdict(row, same, number.differences(runs.cell))
     row["remark"] = number.remark
     return row
 
@@ -152,12 +152,12 @@ def p_for_new_seed(row: dict[str, Any]) -> float:
     return float(row["p_mid"] if row["n"] >= st.RANK_MINIMUM else row["p_model"])
 
 
-def verdict(row: dict[str, Any], same_data: str, descriptive: bool) -> str:
+def verdict(row: dict[str, Any], same_data: str, differences: Sequence[str]) -> str:
     """The placement in words."""
     if row["n"] == 1:
         return "one seed: only the difference is known"
-    if descriptive:
-        return "descriptive: other digits and training"
+    if differences:
+        return f"descriptive: other {' and '.join(differences)}"
     if math.isnan(row["p_model"]):
         return "equal to every seed" if row["diff"] == 0 else "all seeds agree on another number"
     new = "a new seed" if same_data == "yes" else "a new seed and test set"

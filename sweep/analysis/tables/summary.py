@@ -214,14 +214,14 @@ def _best_epochs(misses: np.ndarray) -> list[float]:
 def _published(
     runs: Runs, split: SplitName, numbers: Iterable[PublishedNumber] | None
 ) -> dict[str, float | str]:
-    """Misses of each source and, from 40 seeds, their percentile; other sources together as text."""
+    """Misses of each source, and their percentile from 40 seeds trained alike; other sources together as text."""
     x = runs.all_misses(split)
-    enough = runs.n > 0 and len(x) >= st.RANK_MINIMUM
     row: dict[str, float | str] = {}
     for key in _BESIDE:
         row |= {key: math.nan, f"{key}_percentile": math.nan}
     more: dict[str, list[str]] = {"others": [], "yours": []}
     for number in numbers_for(runs, split, numbers):
+        enough = runs.n and len(x) >= st.RANK_MINIMUM and not number.differences(runs.cell)
         percentile = 100 * float(np.mean(x < number.misses) + np.mean(x == number.misses) / 2)
         if number.source.key in _BESIDE:
             row[number.source.key] = float(number.misses)

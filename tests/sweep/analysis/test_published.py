@@ -3,6 +3,8 @@
 import pytest
 
 from sweep.analysis.published import published_numbers
+from sweep.analysis.runs import CellId
+from sweep.analysis.tables.placement import verdict
 from tests.sweep.analysis import rows
 from tests.sweep.analysis.rows import A
 
@@ -100,3 +102,22 @@ def test_a_missing_or_binary_file_gets_one_line(tmp_path):
     (tmp_path / "binary.csv").write_bytes(b"\xff\xfe\x00\x9f")
     with pytest.raises(ValueError, match="is not UTF-8 text"):
         published_numbers(str(tmp_path / "binary.csv"))
+
+
+@pytest.mark.parametrize(
+    ("source", "cell", "differences"),
+    [
+        ("paper", ("base", "flax", "mnist"), ["digits", "training"]),
+        ("paper", ("base", "flax", "usps"), ["training"]),
+        ("paper", ("base@paper", "paper", "usps"), []),
+        ("karpathy", ("base", "flax", "mnist,antialias=False"), []),
+        ("karpathy", ("base@paper", "paper", "usps"), ["digits"]),
+        ("horchynskyi", ("base", "flax", "usps"), ["network"]),
+    ],
+)
+def test_numbers_from_other_digits_or_training_are_only_described(source, cell, differences):
+    number = next(n for n in published_numbers() if n.source.key == source)
+    assert number.differences(CellId(*cell, "", "")) == differences
+    row = {"n": 64, "p_model": 0.5, "p_newdata": 0.5, "p_mid": 0.5, "diff": 1.0}
+    text = verdict(row, "no", differences)
+    assert text.startswith("descriptive: other " + " and ".join(differences) if differences else "within")
