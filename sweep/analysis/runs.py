@@ -159,8 +159,8 @@ def rows_of(table: pd.DataFrame, cell: CellId) -> pd.DataFrame:
 
 def natural(text: str) -> list[str | float]:
     """Sort key of a name: its numbers are compared by value, so that n_train=2000 precedes n_train=10000."""
-    parts = re.split(r"(\d+)", text)
-    return [float(part) if part.isdigit() else part for part in parts]
+    parts = re.split(r"(\d+(?:\.\d+)?(?:e[-+]?\d+)?)", text)
+    return [float(part) if number % 2 else part for number, part in enumerate(parts)]
 
 
 def _joined(column: pd.Series) -> str:
