@@ -114,6 +114,7 @@ def _acquire(
         sweep=sweep, priority=priority, enqueued=began, heartbeat=0.0, **lease.this_process()
     )  # written once there is somebody to wait for
     poll = LOCAL_POLL_SECONDS if store.local else OBJECT_POLL_SECONDS
+    written = False
     try:
         while not ended():
             before = _before(store, ticket)
@@ -122,12 +123,13 @@ def _acquire(
                     return stack.enter_context(lease.hold(store, sweep))
                 continue
             if time.time() - ticket.heartbeat > object_lease.HEARTBEAT_SECONDS:
+                written = True  # before the file exists: an interruption may come in between
                 ticket = _renewed(store, ticket)
             waits(before, time.time() - began)
             time.sleep(poll)
         return None
     finally:
-        if ticket.heartbeat:
+        if written:
             with suppress(StoreError):  # it expires
                 store.folder.drop(ticket.path)
 
