@@ -14,6 +14,7 @@ from sweep.cli.options import (
     JobsOption,
     JsonOption,
     ManualOnHeadOption,
+    PriorityOption,
     RootOption,
     SpecOptions,
     epilog,
@@ -59,19 +60,20 @@ def submit(
     *,
     replaced: SpecOptions,
     checkpoint_seconds: CheckpointOption = 30.0,
+    priority: PriorityOption = 0,
     manual_dir: ManualOnHeadOption = None,
     follow: Annotated[bool, typer.Option("--follow", help="Print the job's output until it ends")] = False,
 ) -> None:
     """Train sweeps on a cluster. Submitting the same again resumes it; while it runs, nothing changes.
 
-    A relative root is a folder in the home directory of the head.
+    A sweep waits for the earlier ones of its root. A relative root is a folder in the home directory of the head.
     """
     from sweep.cluster.jobs import Cluster, root_on_head
     from sweep.spec.read import read_spec
 
     changes = replaced.changes()
     wanted = [read_spec(spec, **changes) for spec in specs]
-    options = {"checkpoint_seconds": checkpoint_seconds, "manual_dir": manual_dir}
+    options = {"checkpoint_seconds": checkpoint_seconds, "manual_dir": manual_dir, "priority": priority}
     server = Cluster(address)
     name, new = server.submit(wanted, root_on_head(root), options)
     say(f"submitted {name}" if new else f"{name} is active; nothing was submitted")
@@ -81,7 +83,7 @@ def submit(
 
 
 def jobs(address: JobsOption = None, as_json: JsonOption = False) -> None:
-    """List the submitted sweeps of a cluster."""
+    """List the submitted sweeps of a cluster, and at the end those that wait for their root, in order."""
     from sweep.cluster.jobs import Cluster
 
     found = Cluster(address).jobs()
@@ -91,7 +93,8 @@ def jobs(address: JobsOption = None, as_json: JsonOption = False) -> None:
     rows = [
         (
             job.name,
-            job.status,
+            f"WAITING {job.waiting}" if job.waiting else job.status,
+            job.priority,
             datetime.fromtimestamp(job.began).strftime("%m-%d %H:%M:%S") if job.began else "",
             job.root,
             job.summary,
@@ -99,7 +102,8 @@ def jobs(address: JobsOption = None, as_json: JsonOption = False) -> None:
         for job in found
     ]
     if rows:
-        print_table(("job", "status", "started", "root", "sweep"), rows, wrapped=("job", "root", "sweep"))
+        head = ("job", "status", "priority", "started", "root", "sweep")
+        print_table(head, rows, wrapped=("job", "root", "sweep"))
     else:
         print("no sweep was submitted to this cluster")
 

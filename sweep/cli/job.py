@@ -16,7 +16,7 @@ def main() -> None:
 
     request = json.loads(os.environ[REQUEST])
     specs = [parse(fields) for fields in request["specs"]]
-    settings = Settings(address="auto", **request["options"])
+    settings = Settings(address="auto", wait=True, **request["options"])
     train(specs, Store(request["root"]), settings, "submit the same again")
 
 

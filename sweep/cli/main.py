@@ -112,6 +112,7 @@ EXAMPLES: dict[Any, tuple[str, ...]] = {
     cluster.submit: (
         "sweep submit lecun1989 --root gs://BUCKET/results",
         "sweep submit quickstart --seeds 0:8 --follow",
+        "sweep submit paper usps --priority 1",
     ),
     cluster.jobs: ("sweep jobs",),
     cluster.logs: ("sweep logs quickstart-8160d298 --follow",),

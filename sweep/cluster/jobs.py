@@ -1,7 +1,8 @@
 """Sweeps as Ray jobs. The job receives the code and the specs, and the driver runs on the head node.
 
 The name of a job is derived from its specs and its root. Submitting again while the job is active changes nothing.
-Afterwards it starts a new job with the same name and a counter, which trains the missing runs.
+Afterwards it starts a new job with the same name and a counter, which trains the missing runs. The jobs of one root
+take turns (`sweep.store.queue`).
 """
 
 import asyncio
@@ -12,9 +13,10 @@ import os
 import shutil
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -24,12 +26,14 @@ from sweep.network import require_answer
 from sweep.provenance import code_id
 from sweep.settings import CODE, REQUEST
 from sweep.spec.spec import SweepSpec
+from sweep.store.queue import HOLDING, WAITING
 
 PACKAGES = ("data", "model", "sweep")
 DEFAULT_ADDRESS = "http://127.0.0.1:8265"
 ENTRYPOINT = "python -m sweep.cli.job"
 STOP_SECONDS = 30.0
 START_SECONDS = 120.0
+QUEUE_SECONDS = 60.0  # until the driver of an earlier job has reached its root
 NOT_YET = "No available agent"
 RAY_LOG_LINES = ("INFO job_manager.py", "Running entrypoint for job")  # in the output of a job
 _COUNTER = "~"  # between the name of a job and its counter
@@ -45,6 +49,8 @@ class Job:
     summary: str  # variants and seeds
     began: float | None  # Unix time in seconds
     ended: float | None
+    priority: int
+    waiting: int | None = None  # place among the submitted jobs that wait for the root, from 1
 
     @property
     def active(self) -> bool:
@@ -85,20 +91,28 @@ class Cluster:
             ) from None
 
     def jobs(self) -> list[Job]:
-        """All submitted sweeps, oldest first."""
+        """All submitted sweeps, oldest first; at the end those that wait, in the order of their turns."""
+        found = self._submitted()
+        return in_turn(found, {job.name for job in found if job.active and self._said(job) == WAITING})
+
+    def _submitted(self) -> list[Job]:
+        """All submitted sweeps, oldest first, without their places."""
         found = []
         for details in self._client.list_jobs():
             request = (details.metadata or {}).get("lecun1989")
             if request is not None and details.submission_id:
                 stored = json.loads(request)
-                seconds = [t / 1000 if t else None for t in (details.start_time, details.end_time)]
-                found.append(
-                    Job(details.submission_id, details.status.value, stored["root"], stored["asks"], *seconds)
-                )
+                began, ended = (t / 1000 if t else None for t in (details.start_time, details.end_time))
+                name, status = details.submission_id, details.status.value
+                priority = stored.get("priority", 0)
+                found.append(Job(name, status, stored["root"], stored["asks"], began, ended, priority))
         return sorted(found, key=lambda job: job.began or float("inf"))
 
     def submit(self, specs: Sequence[SweepSpec], root: str, options: dict[str, Any]) -> tuple[str, bool]:
         """Submit a job that trains specs one after the other, unless the same job is active.
+
+        It waits for the earlier jobs of the root. To keep the order, it is submitted once their drivers have reached
+        the root.
 
         Args:
           specs: the sweeps.
@@ -109,15 +123,18 @@ class Cluster:
           The name of the job, and whether it is new.
         """
         name = submission_name(specs, root)
-        earlier = [job for job in self.jobs() if job.name.partition(_COUNTER)[0] == name]
+        submitted = self._submitted()
+        earlier = [job for job in submitted if job.name.partition(_COUNTER)[0] == name]
         for job in earlier:
             if job.active:
                 return job.name, False
         if earlier:
             name = f"{name}{_COUNTER}{len(earlier) + 1}"
         summary = "; ".join(f"{'+'.join(s.variants)} × seeds {s.seeds}" for s in specs)
+        self._await_turns([job for job in submitted if job.root == root and job.active])
+        metadata = {"root": root, "asks": summary, "priority": options["priority"]}
         request = {"specs": [s.to_stored() for s in specs], "root": root, "options": options}
-        self._start(name, ENTRYPOINT, request, {"lecun1989": json.dumps({"root": root, "asks": summary})})
+        self._start(name, ENTRYPOINT, request, {"lecun1989": json.dumps(metadata)})
         return name, True
 
     def run_command(self, command: str) -> str:
@@ -157,8 +174,21 @@ class Cluster:
             time.sleep(0.2)
         return job
 
+    def _await_turns(self, jobs: list[Job]) -> None:
+        """Wait until each driver holds its root, waits for it or has ended. Those of version 0.1 say neither."""
+        end = time.monotonic() + QUEUE_SECONDS
+        for job in jobs:
+            while self._said(job) is None and self._known(job.name).active and time.monotonic() < end:
+                time.sleep(0.2)
+
+    def _said(self, job: Job) -> str | None:
+        """`HOLDING` or `WAITING`, whichever the driver said last; None if neither."""
+        lines = self._client.get_job_logs(job.name).splitlines()
+        said = [word for line in lines for word in (HOLDING, WAITING) if line.startswith(word)]
+        return said[-1] if said else None
+
     def _known(self, name: str) -> Job:
-        jobs = {job.name: job for job in self.jobs()}
+        jobs = {job.name: job for job in self._submitted()}
         if name not in jobs:
             listed = f": choose from {', '.join(jobs)}" if jobs else ": no job was submitted"
             raise SpecError(f"{self.address}: unknown job {name!r}{listed}")
@@ -187,6 +217,20 @@ class Cluster:
                             "another Ray there may use port 52365: run `ray stop`, then start the cluster again"
                         ) from None
                     time.sleep(1.0)
+
+
+def in_turn(jobs: Sequence[Job], waiting: set[str]) -> list[Job]:
+    """Jobs with their places in the queues of their roots, those that wait at the end.
+
+    Args:
+      jobs: oldest first.
+      waiting: names of those that wait.
+    """
+    placed, places = [job for job in jobs if job.name not in waiting], Counter[str]()
+    for job in sorted((job for job in jobs if job.name in waiting), key=lambda job: -job.priority):
+        places[job.root] += 1
+        placed.append(replace(job, waiting=places[job.root]))
+    return placed
 
 
 def submission_name(specs: Sequence[SweepSpec], root: str) -> str:

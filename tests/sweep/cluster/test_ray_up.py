@@ -78,6 +78,50 @@ def sweep(*arguments, environment, code=0):
     return done.stdout.strip()
 
 
+QUEUED = """
+name: {name}
+variants: [base]
+seeds: 0:1
+set: {{epochs: {epochs}}}
+dataset: {{name: mnist5k, n_train: 120, n_test: 60}}
+"""
+
+
+@pytest.mark.slow
+def test_submissions_to_one_root_take_turns(cluster, tmp_path):
+    """Submitted without a pause: the first one trains, and the others wait by priority and time."""
+    folder, _, environment = cluster
+    names = {}
+    for name, epochs, priority in (("first", 99999, 0), ("second", 1, 0), ("third", 2, 0), ("urgent", 3, 1)):
+        spec = tmp_path / f"{name}.yaml"
+        spec.write_text(QUEUED.format(name=name, epochs=epochs))
+        options = ("--root", "queued", "--priority", str(priority))
+        names[name] = sweep("submit", str(spec), *options, environment=environment)
+
+    def waiting():
+        found = json.loads(sweep("jobs", "--json", environment=environment))["jobs"]
+        return {job["name"]: job["waiting"] for job in found if job["root"] == "~/queued" and job["waiting"]}
+
+    end = time.monotonic() + 60
+    while len(waiting()) < 3:
+        assert time.monotonic() < end, sweep("logs", names["first"], environment=environment)
+    assert list(waiting().items()) == [(names["urgent"], 1), (names["second"], 2), (names["third"], 3)]
+    assert "WAITING 3  " in sweep("jobs", environment=environment)
+    address = ("--address", environment["RAY_API_SERVER_ADDRESS"], "--root", "queued")
+    status = sweep("status", *address, environment=environment)
+    queue = [line for line in status.splitlines() if line.startswith("waiting, ")]
+    for line, name in zip(queue, ("urgent", "second", "third"), strict=True):
+        assert f"sweep {name}-" in line
+    sweep("stop", names["second"], environment=environment)
+    assert list(waiting().items()) == [(names["urgent"], 1), (names["third"], 2)]
+    sweep("stop", names["first"], environment=environment)
+    log = sweep("logs", names["third"], "--follow", environment=environment)
+    assert "waiting for process" in log
+    assert "this driver holds" in log
+    files = Store(str(folder / "hosts" / HEAD / "queued")).files
+    assert [f.metadata.epochs for f in sorted(files, key=lambda f: f.metadata.started)] == [3, 2]
+
+
 @pytest.mark.slow
 def test_stopped_and_resubmitted_sweep_gives_the_rows_of_a_local_run(cluster, tmp_path):
     folder, file, environment = cluster
