@@ -14,9 +14,9 @@ from sweep.export.registry import EXPERIMENT
 from sweep.export.runs import TrackerRun
 from sweep.network import require_answer
 
-os.environ.setdefault(
-    "MLFLOW_DISABLE_TELEMETRY", "true"
-)  # before the import: only the given server is contacted
+# Read by MLflow. It contacts no server but the given one, and prints no address of each run.
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, Run

@@ -81,7 +81,7 @@ def sweep(*arguments, environment, code=0):
 QUEUED = """
 name: {name}
 variants: [base]
-seeds: 0:1
+seeds: 0:16
 set: {{epochs: {epochs}}}
 dataset: {{name: mnist5k, n_train: 120, n_test: 60}}
 """

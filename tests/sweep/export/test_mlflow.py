@@ -78,7 +78,7 @@ def history(client, run, metric):
 def test_a_server_has_every_epoch_parameter_and_tag(server, tmp_path):
     root = small_root(tmp_path / "r")
     ended = sweep("export", "mlflow", "--root", root, "--to", server)
-    assert (ended.code, ended.err) == (0, f"12 runs exported to {server}\n")
+    assert (ended.code, ended.out, ended.err) == (0, "", f"12 runs exported to {server}\n")
     client, runs = runs_of(server)
     run = runs["base,epochs=5, seed 2"]
     assert run.info.status == "FINISHED"
