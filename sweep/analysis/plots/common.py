@@ -46,6 +46,14 @@ def marks(runs: Runs, split: SplitName, numbers: Sequence[PublishedNumber]) -> l
     return sorted(found, key=lambda mark: mark.misses)
 
 
+def letter_width(runs: Sequence[Runs], split: SplitName, numbers: Sequence[PublishedNumber]) -> float:
+    """Width of a letter on a horizontal axis of misses that shows the runs and the numbers that fit them."""
+    values = [
+        float(x) for r in runs for x in (*r.misses(split), *(m.misses for m in marks(r, split, numbers)))
+    ]
+    return 0.03 * (max(values) - min(values))
+
+
 def clustered(ascending: Sequence[Mark], tolerance: float) -> list[tuple[str, float, list[Mark]]]:
     """Numbers too close for separate labels: their letters together, their mean, and the numbers."""
     groups: list[list[Mark]] = []

@@ -1,5 +1,7 @@
 """Plots of the misses after the last epoch: raincloud, ecdf, histogram, running."""
 
+import math
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -9,7 +11,16 @@ from scipy import stats
 
 from sweep.analysis import statistics as st
 from sweep.analysis.names import SplitName
-from sweep.analysis.plots.common import Mark, about, clustered, letters, marks, names, trained_runs
+from sweep.analysis.plots.common import (
+    Mark,
+    about,
+    clustered,
+    letter_width,
+    letters,
+    marks,
+    names,
+    trained_runs,
+)
 from sweep.analysis.plots.style import (
     GREY,
     SMALL,
@@ -26,6 +37,7 @@ from sweep.analysis.selection import Selection
 
 POINTS = 400  # runs drawn one by one, per variant; all of them count in boxes, densities and curves
 DENSITY_MINIMUM = 20  # runs below which a density would show its kernel, not the data
+LEGEND = 60  # letters that fit across a figure beside the lines of a legend
 KERNEL_TAIL = 3  # kernel widths that a density extends beyond the data
 
 
@@ -36,7 +48,7 @@ def raincloud(data: Selection, *, split: SplitName = "test", numbers: str | None
     dense = any(r.n >= DENSITY_MINIMUM for r in runs)
     fig = new_figure((0.8 if dense else 0.6) * len(runs) + 1.1)
     ax = fig.subplots()
-    rng = np.random.default_rng(1989)
+    rng, width = np.random.default_rng(1989), letter_width(runs, split, known)
     for i, (r, look) in enumerate(zip(runs, looks([r.cell for r in runs]), strict=True)):
         at, x = -float(i), r.misses(split)
         _density(ax, x, at + 0.08, look.colour)
@@ -53,7 +65,7 @@ def raincloud(data: Selection, *, split: SplitName = "test", numbers: str | None
         points = x[:POINTS]
         heights = at - 0.23 + 0.07 * rng.uniform(-1, 1, len(points))
         ax.scatter(points, heights, s=6, color=look.colour, lw=0, alpha=0.7)
-        _diamonds(ax, marks(r, split, known), at + 0.22)
+        _diamonds(ax, marks(r, split, known), at + 0.22, width)
     label_rows(ax, names([r.cell for r in runs]), below=0.45, above=0.75 if dense else 0.6)
     ax.set_xlabel(f"{split} misses after the last epoch")
     cut = f"Points: the first {POINTS} seeds." if max(r.n for r in runs) > POINTS else ""
@@ -74,9 +86,9 @@ def _density(ax: Axes, x: np.ndarray, base: float, colour: str) -> None:
     ax.fill_between(grid, base, base + 0.4 * density / density.max(), color=colour, alpha=0.4, lw=0)
 
 
-def _diamonds(ax: Axes, published: list[Mark], height: float) -> None:
-    """Published numbers as diamonds with their letters above."""
-    for text, at, group in clustered(published, tolerance=1.5):
+def _diamonds(ax: Axes, published: list[Mark], height: float, width: float) -> None:
+    """Published numbers as diamonds with their letters above; `width` of a letter in misses."""
+    for text, at, group in clustered(published, tolerance=width):
         for mark in group:
             face = "black" if mark.same_digits else "white"
             ax.plot(mark.misses, height, "D", ms=5, mec="black", mfc=face, mew=0.9, zorder=5)
@@ -87,15 +99,17 @@ def _diamonds(ax: Axes, published: list[Mark], height: float) -> None:
 def ecdf(data: Selection, *, split: SplitName = "test", numbers: str | None = None) -> Figure:
     """Cumulative share of seeds by misses; diamonds are published numbers on their variant's line."""
     runs, known = trained_runs(data), published_numbers(numbers)
-    fig = new_figure(3.8)
+    cells, width = [r.cell for r in runs], letter_width(runs, split, known)
+    labels = names(cells)
+    columns = max(1, LEGEND // max(map(len, labels)))
+    fig = new_figure(3.5 + 0.23 * math.ceil(len(labels) / columns))
     ax = fig.subplots()
-    cells = [r.cell for r in runs]
-    for r, name, look in zip(runs, names(cells), looks(cells), strict=True):
+    for r, name, look in zip(runs, labels, looks(cells), strict=True):
         values, counts = np.unique(r.misses(split), return_counts=True)
         share = np.cumsum(counts) / r.total  # diverged runs have no finite number of misses
         x, y = np.append(values[0], values), np.append(0, share)
         ax.step(x, y, where="post", color=look.colour, ls=look.line, label=name)
-        for text, at, group in clustered(marks(r, split, known), tolerance=1.5):
+        for text, at, group in clustered(marks(r, split, known), tolerance=width):
             heights = [float(np.mean(r.all_misses(split) <= mark.misses)) for mark in group]
             for mark, height in zip(group, heights, strict=True):
                 face = look.colour if mark.same_digits else "white"
@@ -114,7 +128,7 @@ def ecdf(data: Selection, *, split: SplitName = "test", numbers: str | None = No
     ax.set_xlabel(f"{split} misses after the last epoch")
     ax.set_ylabel("cumulative share of seeds")
     ax.set_ylim(0, 1.08)
-    fig.legend(loc="outside upper center", ncols=3)
+    fig.legend(loc="outside upper center", ncols=columns)
     style = "Filled diamond: same digits."
     return add_caption(fig, about(runs), letters(runs, split, known, style))
 

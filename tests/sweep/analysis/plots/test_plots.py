@@ -197,6 +197,22 @@ def test_densities_need_seeds_and_are_not_cut_off():
     assert not densities
 
 
+def test_the_legend_of_many_long_names_stays_within_the_figure():
+    many = Published()
+    many._runs = rows.runs({f"softmax,learning_rate=0.00{i}": A + i for i in range(1, 10)})
+    figure = load("ecdf")(many)
+    to_bytes(figure, "png")
+    legend, axes = figure.legends[0].get_window_extent(), figure.axes[0].get_window_extent()
+    assert legend.x0 >= 0
+    assert legend.x1 <= figure.bbox.width
+    assert legend.y0 >= axes.y1
+
+
+def test_letters_of_close_numbers_are_written_together():
+    [text] = {t.get_text() for t in load("raincloud")(Published()).axes[0].texts if "O" in t.get_text()}
+    assert text.startswith("OT")  # 97 and 98
+
+
 def test_ensemble_omits_votes_of_two(store):
     for line in make_plot(store, "ensemble").axes[0].lines:
         assert list(line.get_xdata())[:2] == [1, 3]
