@@ -14,7 +14,7 @@ __all__ = ["DATASETS", "DataUnavailable", "DatasetOptions", "describe", "is_loca
 
 
 def load(options: DatasetOptions, manual_dir: str | Path | None = None) -> "Dataset":
-    """Load a data set.
+    """Load a data set, from the cache of prepared digits if it was loaded on this machine before.
 
     Args:
       options: name, sizes, subset and resizing.
@@ -24,8 +24,16 @@ def load(options: DatasetOptions, manual_dir: str | Path | None = None) -> "Data
     Raises:
       DataUnavailable: the data set is neither on this machine nor downloadable; the message lists the remedies.
     """
+    from data import prepared
+
     loader = import_module(DATASETS[options.name].module)
-    dataset: Dataset = loader.load(options, Path(manual_dir) if manual_dir else None)
+    folder = Path(manual_dir) if manual_dir else None
+    key = prepared.key(options, loader.sources(folder))
+    if key and (cached := prepared.read(key)):
+        return cached
+    dataset: Dataset = loader.load(options, folder)
+    if key and key == prepared.key(options, loader.sources(folder)):  # no source has changed meanwhile
+        prepared.write(key, dataset)
     return dataset
 
 

@@ -68,3 +68,8 @@ def load(options: DatasetOptions, manual_dir: Path | None = None) -> Dataset:
 def describe(manual_dir: Path | None = None) -> str:
     """Describe in one line where `load` finds the digits."""
     return places.describe(ORIGINALS, manual_dir)
+
+
+def sources(manual_dir: Path | None = None) -> list[Path]:
+    """The files that `load` would read; none if the digits are not on this machine."""
+    return places.sources(ORIGINALS, manual_dir)

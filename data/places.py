@@ -63,10 +63,14 @@ def tfds_dir() -> Path:
     return Path(os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
 
 
+def cache_dir() -> Path:
+    """Directory of this project in the user cache, ``$XDG_CACHE_HOME`` or ``~/.cache``."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "lecun1989-sweep"
+
+
 def user_cache() -> Path:
     """The TFDS data directory of this project, used if the default one is not writable."""
-    caches = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
-    return caches / "lecun1989-sweep" / "tensorflow_datasets"
+    return cache_dir() / "tensorflow_datasets"
 
 
 def manual_dirs(given: Path | None) -> list[Path]:
@@ -93,6 +97,16 @@ def describe(originals: Originals, manual_dir: Path | None) -> str:
     if place is None:
         return f"not found: downloaded from {originals.url} on first use"
     return f"{'prepared' if place.prepared else 'original files'} in {place.folder}"
+
+
+def sources(originals: Originals, manual_dir: Path | None) -> list[Path]:
+    """The files that `fetch` would read; none if the data set is not on this machine."""
+    place = locate(originals, manual_dir)
+    if place is None:
+        return []
+    if place.prepared:
+        return sorted(file for file in place.folder.rglob("*") if file.is_file())
+    return [place.folder / name for name in originals.sha256]
 
 
 def fetch(originals: Originals, manual_dir: Path | None) -> Place:
