@@ -3,12 +3,14 @@
 import os
 import shlex
 import sys
+from glob import glob
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sweep.cli.options import (
     CheckpointOption,
+    Device,
     ExecutionOptions,
     Executor,
     RootOption,
@@ -21,6 +23,9 @@ from sweep.text import counted
 if TYPE_CHECKING:
     from sweep.spec.spec import SweepSpec
     from sweep.store.store import Store
+
+# Present on a machine with accelerators; Ray detects them in the same way.
+_DEVICE_FILES = {"cpu": (), "gpu": ("/dev/nvidia[0-9]*",), "tpu": ("/dev/accel[0-9]*", "/dev/vfio/[0-9]*")}
 
 
 def run(
@@ -65,7 +70,7 @@ def resume(root: RootOption = "results", *, execution: ExecutionOptions) -> None
 
 
 def _require_engine(spec: "SweepSpec", execution: ExecutionOptions) -> None:
-    """Raise early if the named engine cannot train a variant on this machine's CPU.
+    """Raise early if the named engine cannot train a variant on this machine.
 
     The workers check engines of accelerators and of a cluster, because this process opens no accelerator.
     """
@@ -74,7 +79,10 @@ def _require_engine(spec: "SweepSpec", execution: ExecutionOptions) -> None:
 
     if spec.engine == "auto" or execution.address is not None:
         return
-    if execution.executor is not Executor.inline and "cpu" not in ENGINES[spec.engine].platforms:
+    platforms = set(ENGINES[spec.engine].platforms)
+    if execution.device is not Device.auto:
+        platforms &= {execution.device.value}
+    if execution.executor is Executor.ray and any(glob(p) for name in platforms for p in _DEVICE_FILES[name]):
         return
     configure(platform="cpu")
     for variant in {variant for variant, _ in spec.cells()}:

@@ -71,8 +71,13 @@ def train(
             f"the time limit of {max_hours:g} h is reached, {counted(limited, 'run')} left; {stored}. "
             f"To continue: {resume_command}"
         )
-    _print_summary(specs, store)
+    summary = _summary(store)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # everything is done: Ctrl-C does not change the exit code
+    if summary:
+        print(summary)
+    else:
+        names = ", ".join(dict.fromkeys(cell.name for spec in specs for cell, _ in spec.cells()))
+        say(f"no run of {names} is finished yet")
     raise SystemExit(FAILED if result.failed_shards else 0)
 
 
@@ -177,13 +182,12 @@ def _import_summary() -> None:
     import sweep.analysis.tables.summary  # noqa: F401
 
 
-def _print_summary(specs: "Sequence[SweepSpec]", store: "Store") -> None:
+def _summary(store: "Store") -> str | None:
+    """The table `summary` as text; None without a finished run."""
     from sweep.analysis.tables.format import render
     from sweep.analysis.tables.table import make_table
 
-    if store.files:
-        frame, columns = make_table(store, "summary", main_only=True)
-        print(render(frame, "text", columns))
-    else:
-        names = ", ".join(dict.fromkeys(cell.name for spec in specs for cell, _ in spec.cells()))
-        say(f"no run of {names} is finished yet")
+    if not store.files:
+        return None
+    frame, columns = make_table(store, "summary", main_only=True)
+    return str(render(frame, "text", columns))

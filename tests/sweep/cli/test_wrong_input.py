@@ -108,6 +108,14 @@ RUN = {
         "run --dry-run --engine pallas --executor inline --variants base",
         "engine 'pallas' cannot train base here",
     ),
+    "an engine that the workers of this machine lack": (
+        "run --dry-run --engine pallas --variants base",
+        "engine 'pallas' cannot train base here: this process has no TPU",
+    ),
+    "the same without a dry run": (
+        "run --engine pallas --variants base",
+        "engine 'pallas' cannot train base here: this process has no TPU",
+    ),
     "an empty root": ("run --root=", "root '' is not usable: it is empty"),
     "a root without a bucket": ("run --root s3://", "names no bucket"),
     "a root of an unknown kind": ("run --root ftp://host/x", "root 'ftp://host/x' is not usable"),

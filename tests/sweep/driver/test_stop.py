@@ -113,3 +113,46 @@ def test_an_interruption_before_training_says_that_nothing_is_stored(tmp_path):
     assert code == 130
     assert "interrupted; nothing is stored yet. To continue: sweep run" in text
     assert not (tmp_path / "r").exists()
+
+
+def finishing(folder: Path) -> "subprocess.Popen[str]":
+    """A command that trains for a moment; its output is not buffered."""
+    (folder / "spec.yaml").write_text(YAML.replace("4000", "1"))
+    command = [sys.executable, "-u", "-m", "sweep", "run", "spec.yaml", "--root", "r", "--executor", "inline"]
+    return subprocess.Popen(
+        command,
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=hear_interrupts,
+    )
+
+
+def test_an_interruption_after_the_summary_does_not_change_the_exit_code(tmp_path):
+    driver = finishing(tmp_path)
+    assert driver.stdout is not None
+    assert driver.stderr is not None
+    head = driver.stdout.readline()
+    driver.send_signal(signal.SIGINT)
+    rest, text = driver.stdout.read(), driver.stderr.read()
+    assert driver.wait(60) == 0, text
+    assert head.split()[0] == "variant"
+    assert "base,epochs=1" in rest.split()
+    assert "interrupted" not in text
+    assert "Traceback" not in text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("delay", [0.0, 0.01, 0.03, 0.1, 0.2, 0.4])
+def test_an_interruption_between_training_and_summary_gives_no_traceback(tmp_path, delay):
+    driver = finishing(tmp_path)
+    assert driver.stderr is not None
+    for line in driver.stderr:
+        if "trained in" in line:
+            break
+    time.sleep(delay)
+    driver.send_signal(signal.SIGINT)
+    rest, text = driver.communicate(timeout=60)
+    assert "Traceback" not in text
+    assert driver.returncode == (0 if "base,epochs=1" in rest else 130)
