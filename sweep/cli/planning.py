@@ -126,6 +126,16 @@ def _print_costs(costs: "list[MachineCost]") -> None:
     head = ("node type", "machine", "machines", "hours", "dollars")
     caption = "Each line: the whole sweep on this node type only, without start-up and the head node."
     print_table(head, rows, wrapped=("node type", "machine"), caption=caption)
+    if untimed := [c.node_type for c in costs if c.hours is None]:
+        print(
+            f"hours of {', '.join(untimed)} are unknown: the stored times are of CPU cores. Measure the engine on such "
+            "a device (`python -m benchmarks.tpu --measure`, or benchmarks.gpu), or run a few seeds there"
+        )
+    if unpriced := sorted({c.machine for c in costs if c.hours is not None and c.dollars is None}):
+        print(
+            f"dollars of {', '.join(unpriced)} are unknown: add the price per hour to a copy of "
+            "sweep/cluster/prices.yaml, and name it with --prices"
+        )
 
 
 def _document(

@@ -97,6 +97,13 @@ def test_hours_and_dollars_of_machines_with_cores():
     assert (few.count, few.hours, few.dollars) == (1, 0.5, None)
 
 
+@pytest.mark.parametrize("name", ["cluster.yaml", "docs/cluster-aws.yaml"])
+def test_every_machine_of_the_cluster_files_has_a_price(name):
+    costs = cluster_costs(CLUSTER.parent / name, read_prices(None), 3600.0, 1800.0, shards=3)
+    assert {cost.machine for cost in costs} <= {*read_prices(None)}
+    assert all(cost.dollars for cost in costs if cost.hours is not None)
+
+
 @pytest.mark.parametrize("text", ["n2-standard-4: cheap", "n2-standard-4: -1", "- 3"])
 def test_a_wrong_price_table_is_refused(tmp_path, text):
     (tmp_path / "prices.yaml").write_text(text)
@@ -112,6 +119,10 @@ def test_the_command_prints_seeds_time_and_price(root, tmp_path):
     assert "To detect a difference of 2 misses between two variants with 80 % power" in ended.out
     assert "on 4 cores (measured in" in ended.out
     assert "n2-standard-16" in ended.out
+    assert "hours of tpu_v5e_8, tpu_v6e_8, gpu_l4 are unknown: the stored times are of CPU cores" in ended.out
+    (tmp_path / "prices.yaml").write_text("n2-standard-4: 0.2")
+    ended = sweep(*plan, "--cluster", CLUSTER, "--prices", tmp_path / "prices.yaml")
+    assert "dollars of n2-standard-16 are unknown: add the price per hour" in ended.out
     document = json.loads(sweep(*plan, "--json").out)
     assert document["runs"] == 2 * (int(document["seeds"][2:]) - 12)
 
