@@ -128,8 +128,8 @@ def _print_costs(costs: "list[MachineCost]") -> None:
     print_table(head, rows, wrapped=("node type", "machine"), caption=caption)
     if untimed := [c.node_type for c in costs if c.hours is None]:
         print(
-            f"hours of {', '.join(untimed)} are unknown: the stored times are of CPU cores. Measure the engine on such "
-            "a device (`python -m benchmarks.tpu --measure`, or benchmarks.gpu), or run a few seeds there"
+            f"hours of {', '.join(untimed)} are unknown: the stored times are of CPU cores. Measure the engine on "
+            "one (`python -m benchmarks.tpu --measure`, or benchmarks.gpu), or run a few seeds there"
         )
     if unpriced := sorted({c.machine for c in costs if c.hours is not None and c.dollars is None}):
         print(
