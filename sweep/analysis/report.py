@@ -168,7 +168,7 @@ def _section(heading: str, data: Selection, options: dict[str, Any], lead: Figur
         heading,
         [f for f in figures if isinstance(f, FigureView)],
         [t for t in tables if isinstance(t, TableView)],
-        [m for m in (*figures, *tables) if isinstance(m, Missing)],
+        list({m.name: m for m in (*figures, *tables) if isinstance(m, Missing)}.values()),
     )
 
 

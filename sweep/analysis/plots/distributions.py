@@ -137,7 +137,7 @@ def ecdf(data: Selection, *, split: SplitName = "test", numbers: str | None = No
 def histogram(data: Selection, *, split: SplitName = "test") -> Figure:
     """Misses of the seeds and two normal distributions with their mean."""
     runs = trained_runs(data, 2)
-    fig, axes = panels(len(runs), 1.6, sharex=True, sharey=True)
+    fig, axes = panels(len(runs), 1.75, sharex=True, sharey=True)
     cells = [r.cell for r in runs]
     bins = whole_bins([r.misses(split) for r in runs])
     for ax, r, name, look in zip(axes, runs, names(cells), looks(cells), strict=True):
@@ -149,7 +149,7 @@ def histogram(data: Selection, *, split: SplitName = "test") -> Figure:
             if spread > 0:
                 curve = stats.norm.pdf(grid, mean, spread) * (bins[1] - bins[0])
                 ax.plot(grid, curve, color="black", ls=line, lw=1, label=label)
-        ax.set_title(f"{name}: mean {mean:.1f}, sd {st.sd(x):.1f}")
+        ax.set_title(f"{name}\nmean {mean:.1f}, sd {st.sd(x):.1f}")
     for ax in axes[-2:]:
         ax.set_xlabel(f"{split} misses")
         ax.tick_params(labelbottom=True)
@@ -172,7 +172,7 @@ def whole_bins(samples: list[np.ndarray]) -> list[float]:
 def running(data: Selection, *, split: SplitName = "test") -> Figure:
     """Mean and interval of the first n seeds, less the mean of all."""
     runs = trained_runs(data, 3)
-    fig, axes = panels(len(runs), 1.6, sharex=True, sharey=True)
+    fig, axes = panels(len(runs), 1.75, sharex=True, sharey=True)
     cells = [r.cell for r in runs]
     for ax, r, name, look in zip(axes, runs, names(cells), looks(cells), strict=True):
         x = r.misses(split)
@@ -192,11 +192,11 @@ def running(data: Selection, *, split: SplitName = "test") -> Figure:
         )
         ax.plot(n, centred, color=look.colour)
         ax.axhline(0, color=GREY, lw=0.7, ls="--")
-        ax.set_title(f"{name}: mean {mean[-1]:.1f}")
+        ax.set_title(f"{name}\nmean {mean[-1]:.1f}")
     limit = 3 * max(st.sd(r.misses(split)) for r in runs)
     axes[0].set_ylim(-limit or -1, limit or 1)
     axes[0].set_xscale("log")
-    plain_log(axes[0].xaxis)
+    plain_log(axes[0].xaxis, steps=(1, 3) if max(r.n for r in runs) >= 100 else (1, 2, 5))
     for ax in axes[-2:]:
         ax.set_xlabel("number of seeds")
         ax.tick_params(labelbottom=True)

@@ -22,7 +22,7 @@ from sweep.analysis.tables.sources import ALL
 from sweep.analysis.tables.sources import sources as sources_table
 
 LABELS = {"init": "other initial weights", "order": "other order", "draw": "other digits", ALL: "all three"}
-ROW = 0.23  # inches
+ROW = 0.27  # inches
 
 
 class Spread(NamedTuple):
@@ -70,7 +70,9 @@ def overview(data: Selection, *, split: SplitName = "test", numbers: str | None 
         "new seed (dark), and for a new seed and test set (light). Filled diamond: same digits."
     )
     shown = [r for r, _ in placed]
-    return add_caption(fig, note, letters(shown, split, known, ""), about(shown))
+    drawn = {mark.letter for _, found in placed for mark in found}
+    drawn_numbers = [number for number in known if number.source.letter in drawn]
+    return add_caption(fig, note, letters(shown, split, drawn_numbers, ""), about(shown))
 
 
 def _marks(r: Runs, split: SplitName, known: Sequence[PublishedNumber]) -> list[Mark]:

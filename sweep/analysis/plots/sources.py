@@ -1,5 +1,7 @@
 """Plots of sources of variance and of scaling: sources, luck, early, classes, scaling."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator
@@ -19,7 +21,7 @@ from sweep.analysis.plots.style import (
     styled,
 )
 from sweep.analysis.published import published_numbers
-from sweep.analysis.runs import rows_of
+from sweep.analysis.runs import Runs, rows_of
 from sweep.analysis.selection import Selection
 from sweep.analysis.tables.classes import classes as classes_table
 from sweep.analysis.tables.early import early as early_table
@@ -159,7 +161,7 @@ def scaling(data: Selection, *, split: SplitName = "test", numbers: str | None =
             low, high = np.quantile(errors, [0.05, 0.95])
             ax.plot([n, n], [low, high], color=look.colour, lw=3, alpha=0.3)
             ax.plot(n, errors.mean(), look.marker, color=look.colour, ms=5)
-            near = 0.04 * float(np.mean(r.misses(split)))
+            near = 0.06 * float(np.mean(r.misses(split)))
             for text, at, group_marks in clustered(marks(r, split, known), tolerance=near):
                 for mark in group_marks:
                     face = look.colour if mark.same_digits else "white"
@@ -171,10 +173,23 @@ def scaling(data: Selection, *, split: SplitName = "test", numbers: str | None =
     ax.set_xscale("log")
     ax.set_yscale("log")
     plain_log(ax.xaxis)
-    plain_log(ax.yaxis)
+    plain_log(ax.yaxis, steps=(1, 2, 3, 4, 5, 7))
     ax.set_xlabel("training digits")
     ax.set_ylabel(f"{split} error, %")
     fig.legend(loc="outside upper center", ncols=1)
     runs = [r for group in groups for r in group]
     note = "Markers: means over seeds; bars: 5–95 % of seeds; diamonds: published numbers, one seed each."
-    return add_caption(fig, note, letters(runs, split, known, "Filled diamond: same digits."), about(runs))
+    return add_caption(
+        fig, note, letters(runs, split, known, "Filled diamond: same digits."), _sizes(groups, split)
+    )
+
+
+def _sizes(groups: Sequence[Sequence[Runs]], split: SplitName) -> str:
+    """Seeds of each number of training digits, for the caption."""
+    cells = [
+        f"{group[0].cell.variant} " + ", ".join(f"{r.n} × {r.sizes['train']:,}" for r in group)
+        for group in groups
+    ]
+    tested = sorted({r.sizes[split] for group in groups for r in group})
+    digits = " or ".join(f"{n:,}" for n in tested)
+    return f"Seeds × training digits: {'; '.join(cells)}. {digits} {split} digits."

@@ -105,9 +105,9 @@ def panels(count: int, height: float, columns: int = 2, **options: Any) -> tuple
     return fig, list(axes[:count])
 
 
-def plain_log(axis: Axis) -> None:
-    """Tick labels 1, 2, 5, 10 … instead of powers on a logarithmic axis."""
-    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+def plain_log(axis: Axis, steps: Sequence[int] = (1, 2, 5)) -> None:
+    """Plain tick labels instead of powers on a logarithmic axis; steps: labels of each decade."""
+    axis.set_major_locator(LogLocator(subs=steps))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_minor_formatter(NullFormatter())
 

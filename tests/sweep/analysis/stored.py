@@ -34,7 +34,7 @@ def stored(
 
     Args:
       root: folder of the store.
-      wrong: of each variant: [n, 60] bool, whether a run misclassifies each test digit after the last epoch.
+      wrong: of each variant: [n, n_test] bool, whether a run misclassifies each test digit after the last epoch.
       epochs: of each run; earlier epochs have more misses.
       first_seed: seed of the first row.
       engine: recorded in the files.
@@ -83,7 +83,7 @@ def _append(
     rows = []
     for epoch in range(1, epochs + 1):
         misses = np.minimum(wrong.sum(axis=1) + (epochs - epoch) * 3, wrong.shape[1]).astype(np.int32)
-        loss = (misses / 60).astype(np.float32)
+        loss = (misses / wrong.shape[1]).astype(np.float32)
         trained = finite if epoch == epochs else np.ones_like(finite)
         rows.append(Measured(loss, misses, loss, misses, trained))
     predicted = np.where(wrong, (truth + 1) % 10, truth).astype(np.int8)
@@ -91,7 +91,7 @@ def _append(
     metadata = FileMetadata(
         variant=cell.variant.to_stored(),
         variant_digest=cell.variant.digest,
-        dataset={"name": cell.dataset, "n_train": cell.n_train, "n_test": 60},
+        dataset={"name": cell.dataset, "n_train": cell.n_train, "n_test": wrong.shape[1]},
         dataset_digest=cell.dataset_digest,
         first_seed=shard.seeds.start,
         last_seed=shard.seeds[-1],
@@ -105,7 +105,9 @@ def _append(
     )
     store.append(
         shard,
-        epochs_table(cell.variant, cell.dataset, shard.seeds, rows, [0.03] * epochs, cell.n_train, 60),
+        epochs_table(
+            cell.variant, cell.dataset, shard.seeds, rows, [0.03] * epochs, cell.n_train, wrong.shape[1]
+        ),
         labels_table(cell.variant, cell.dataset, shard.seeds, predicted, finite, sizes),
         metadata,
     )
