@@ -102,7 +102,7 @@ def early(data: Selection, *, split: SplitName = "test") -> Figure:
         ax.axhline(0, color=GREY, lw=0.7)
         ax.set_title(name)
         ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-    axes[0].set_ylim(-1, 1)
+    axes[0].set_ylim(max(-1.0, min(0.0, float(table["r_lo"].min())) - 0.05), 1)
     for ax in axes[-2:]:
         ax.set_xlabel("epoch")
     for ax in axes[::2]:
