@@ -15,7 +15,7 @@ SPEC = """
 name: slurm
 variants: [base, dropout]
 seeds: 0:16
-set: {epochs: 1000}
+set: {epochs: 500}
 dataset: {name: mnist5k, n_train: 600, n_test: 60}
 engine: lanes
 shard_width: 4

@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 
 import data
-from model.engines import ENGINES, load_engine
+from model.engines import ENGINES, load_engine, unsupported_parts
 from sweep.analysis.classify import classify, kept_networks
 from sweep.driver.estimate import estimate
 from sweep.driver.session import run
 from sweep.errors import StoreError
 from sweep.settings import Settings
 from sweep.spec.seeds import SeedRanges
+from sweep.spec.spec import SweepSpec
 from sweep.store.check import examine
 from sweep.store.store import Store
 from tests.sweep.cli.command import listing, sweep
@@ -24,10 +25,15 @@ from tests.sweep.small import assert_same_rows, rows, run_inline, small_spec
 AVAILABLE = [name for name in ENGINES if load_engine(name).unsupported() is None]
 
 
-def assert_kept(root, seeds: str, variants: tuple[str, ...] = ("base,epochs=3", "dropout,epochs=3")) -> None:
+def assert_kept(
+    root,
+    seeds: str,
+    variants: tuple[str, ...] = ("base,epochs=3", "dropout,epochs=3"),
+    spec: SweepSpec | None = None,
+) -> None:
     """The weights of these seeds, and of no others, are stored, and predict the stored labels."""
     store = Store(str(root))
-    (_, options), *_ = small_spec().cells()
+    (_, options), *_ = (spec or small_spec()).cells()
     images = data.load(options).test.images
     labels = store.labels()
     for variant in variants:
@@ -45,13 +51,23 @@ def assert_kept(root, seeds: str, variants: tuple[str, ...] = ("base,epochs=3", 
 )
 def test_kept_weights_predict_the_stored_labels(engine, tmp_path):
     changes = {"engine": engine, "variants": "dropout", "seeds": "0:3"}
-    if engine == "pallas":  # interpreted here
-        pytest.skip("pallas runs in tests/model/test_pallas.py")
     run_inline(tmp_path / "kept", small_spec(**changes, keep_weights="1:3,7"))
     assert_kept(tmp_path / "kept", "1:3", ("dropout,epochs=3",))
     run_inline(tmp_path / "none", small_spec(**changes))
     assert_same_rows(rows(tmp_path / "kept"), rows(tmp_path / "none"))
     assert not (tmp_path / "none" / "weights").exists()
+
+
+@pytest.mark.slow
+def test_kept_weights_of_the_interpreted_engine_pallas(tmp_path, monkeypatch):
+    """On a machine without a TPU. Three seeds fill a part of its block; only their weights are stored."""
+    monkeypatch.setattr(load_engine("pallas"), "unsupported", unsupported_parts)
+    digits = {"name": "mnist5k", "n_train": 30, "n_test": 60}
+    spec = small_spec(engine="pallas", variants="base", seeds="0:3", dataset=digits, keep_weights="1:3,7")
+    run_inline(tmp_path / "kept", spec)
+    store = Store(str(tmp_path / "kept"))
+    assert {file.metadata.engine for file in store.files} == {"pallas"}
+    assert_kept(tmp_path / "kept", "1:3", ("base,epochs=3",), spec)
 
 
 def test_finished_runs_are_trained_again_and_their_rows_stay(tmp_path):
