@@ -83,7 +83,10 @@ def submit(
 
 
 def jobs(address: JobsOption = None, as_json: JsonOption = False) -> None:
-    """List the submitted sweeps of a cluster, and at the end those that wait for their root, in order."""
+    """List the submitted sweeps of a cluster.
+
+    Those that wait for their root are at the end, in order.
+    """
     from sweep.cluster.jobs import Cluster
 
     found = Cluster(address).jobs()
