@@ -3,8 +3,9 @@
     python -m benchmarks.results ROOT
 
 Every line `sweep table …` or `sweep plot …` with `--out docs/results/NAME` in the two pages is run on the root. The
-table between `<!-- NAME.csv -->` and `<!-- end -->` is replaced by the one of the command that writes NAME.csv.
-docs/results/provenance.csv lists the runs, their engine, device, code and training time.
+table between `<!-- NAME.csv -->` and `<!-- end -->` is replaced by the one of the command that writes NAME.csv, or
+else by the content of docs/results/NAME.csv. docs/results/provenance.csv lists the runs, their engine, device, code
+and training time; `benchmarks.studies` writes docs/results/studies.csv.
 """
 
 import argparse
@@ -21,6 +22,7 @@ from sweep.cli.main import app
 from sweep.store.status import provenance
 from sweep.store.store import existing
 
+FOLDER = Path("docs/results")
 PAGES = (Path("docs/results.md"), Path("README.md"))
 COMMAND = re.compile(r"^sweep ((?:table|plot) .*--out (docs/results/[a-z0-9-]+\.(?:csv|png)))$", re.MULTILINE)
 BLOCK = re.compile(r"(<!-- ([a-z0-9-]+)\.csv -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -45,8 +47,8 @@ def run(arguments: list[str], root: str) -> None:
     app([*arguments, "--root", root], standalone_mode=False)
 
 
-def write_provenance(root: str, out: Path) -> str:
-    """Runs and training time of each data set, recipe and version, as CSV and as Markdown."""
+def write_provenance(root: str, out: Path) -> None:
+    """Runs and training time of each data set, recipe and version."""
     rows = pd.DataFrame(list(provenance(existing(root).files)))
     rows["recipe"] = rows["variant"].str.extract(r"@([a-z]+)")[0].fillna("flax")
     rows["dataset"] = rows["dataset"].str.extract("([a-z0-9]+)")[0]
@@ -54,8 +56,12 @@ def write_provenance(root: str, out: Path) -> str:
     table = rows.groupby(keys).agg(
         cells=("variant", "size"), runs=("runs", "sum"), seconds=("seconds", "sum")
     )
-    table = table.reset_index().round({"seconds": 0})
-    table.to_csv(out, index=False)
+    table.reset_index().round({"seconds": 0}).to_csv(out, index=False)
+
+
+def csv_markdown(file: Path) -> str:
+    """The content of a CSV file as Markdown."""
+    table = pd.read_csv(file)
     lines = [table.columns, ["---"] * len(table.columns), *table.to_numpy().tolist()]
     return "".join(
         f"| {' | '.join(f'{v:,.0f}' if isinstance(v, float) else str(v) for v in line)} |\n" for line in lines
@@ -68,7 +74,8 @@ def main() -> None:
     )
     parser.add_argument("root", metavar="ROOT")
     root = parser.parse_args().root
-    tables = {"provenance": write_provenance(root, Path("docs/results/provenance.csv"))}
+    write_provenance(root, FOLDER / "provenance.csv")
+    tables: dict[str, str] = {}
     for page in PAGES:
         for arguments, out in commands(page.read_text()):
             try:
@@ -80,7 +87,8 @@ def main() -> None:
     for page in PAGES:
         page.write_text(
             BLOCK.sub(
-                lambda m: m[1] + tables.get(m[2], m[0][len(m[1]) : -len(m[3])]) + m[3], page.read_text()
+                lambda m: m[1] + (tables.get(m[2]) or csv_markdown(FOLDER / f"{m[2]}.csv")) + m[3],
+                page.read_text(),
             )
         )
 

@@ -59,7 +59,7 @@ def definitions() -> dict[str, str]:
         "In the summary from 40 seeds on.",
         "prediction interval for a new seed (and test set)": "The range of 95 % of further runs on these digits. "
         "Where a published run used other digits, the interval also allows for another test set of this size.",
-        "p (Holm), sign-flip p": "Paired t test where runs share seed, device and code, else Welch's, adjusted over "
+        "p (Holm), sign-flip p": "Paired t test where runs share their seeds, else Welch's, adjusted over "
         "all comparisons of the table; and the exact or sampled sign-flip test without adjustment.",
         "p (equivalence)": f"Two one-sided t tests: small values support a difference within ±{MARGIN:g} misses.",
         "MDE (80 % power)": "Minimum detectable effect: the smallest true difference that this number of seeds "

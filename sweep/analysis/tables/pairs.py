@@ -52,8 +52,9 @@ def pairs(
 ) -> pd.DataFrame:
     """One row per pair of cells: b against a, b - a in misses.
 
-    Runs are paired if they share recipe, data set, seed, device and code: they then share the initial weights
-    and the random streams, and `r` shows how much the pairing helps. If fewer than half of the smaller cell's
+    Runs are paired if they share recipe, data set and seed: they then draw from the same random streams, and
+    `r` shows how much the pairing helps. Pairs of runs from other devices or versions are valid as well, because
+    seeds are independent. If fewer than half of the smaller cell's
     runs have a partner, all runs are compared unpaired. Misses out of test sets of different sizes are
     compared as if out of a's.
 
@@ -128,13 +129,12 @@ def _family(runs: Sequence[Runs], family: Family) -> list[tuple[Runs, Runs]]:
 
 
 def matched(a: Runs, b: Runs, split: SplitName) -> tuple[np.ndarray, np.ndarray]:
-    """Misses of the runs that share recipe, data set, seed, device and code, by seed: two [n] float64 arrays."""
+    """Misses of the runs that share recipe, data set and seed, by seed: two [n] float64 arrays."""
     if not _shares_streams(a, b):
         return np.empty(0), np.empty(0)
-    on, column = ["seed", "device", "code"], f"{split}_misses"
-    left = a.ok[[*on, column]].astype({"device": str, "code": str})
-    right = b.ok[[*on, column]].astype({"device": str, "code": str})
-    joined = left.merge(right, on=on, suffixes=("_a", "_b")).sort_values("seed")
+    column = f"{split}_misses"
+    left, right = a.ok[["seed", column]], b.ok[["seed", column]]
+    joined = left.merge(right, on="seed", suffixes=("_a", "_b")).sort_values("seed")
     return joined[f"{column}_a"].to_numpy(np.float64), joined[f"{column}_b"].to_numpy(np.float64)
 
 

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from pandas.testing import assert_frame_equal
 
 from sweep.analysis.tables.pairs import pairs
 from tests.sweep.analysis import rows
@@ -37,9 +38,14 @@ def test_all_pairs_are_one_family():
         pairs(rows.runs({"base": A, "softmax": B}), family="al")
 
 
-@pytest.mark.parametrize("differs", [{"device": "NVIDIA H100"}, {"code": "0.2.0"}, {"first_seed": 50}])
-def test_other_device_code_or_seeds_are_not_paired(differs):
-    frame = [*rows.runs({"base": A}), *rows.runs({"softmax": B}, **differs)]
+@pytest.mark.parametrize("differs", [{"device": "NVIDIA H100"}, {"code": "0.2.0"}])
+def test_runs_of_another_device_or_version_are_paired_by_seed(differs):
+    table = pairs([*rows.runs({"base": A}), *rows.runs({"softmax": B}, **differs)])
+    assert_frame_equal(table, pairs(rows.runs({"base": A, "softmax": B})))
+
+
+def test_other_seeds_are_not_paired():
+    frame = [*rows.runs({"base": A}), *rows.runs({"softmax": B}, first_seed=50)]
     step = pairs(frame).iloc[0]
     assert (step["design"], step["n_pairs"]) == ("unpaired", 0)
     assert step["p_t"] == pytest.approx(0.178998, abs=5e-7)
