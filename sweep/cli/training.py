@@ -135,9 +135,10 @@ def _interrupts(stop: "Stop") -> Iterator[None]:
     """
 
     def interrupt(number: int, frame: object) -> None:
-        if not stop.training or stop.interrupted:
+        at_once = stop.interrupted or not stop.training
+        stop.interrupted = True  # first: a finalizer or an import may lose the exception
+        if at_once:
             raise KeyboardInterrupt
-        stop.interrupted = True
         signal.setitimer(signal.ITIMER_REAL, stop.seconds + 1)
 
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)

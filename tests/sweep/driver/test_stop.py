@@ -4,10 +4,12 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from sweep.cli.training import _interrupts
 from sweep.driver.session import run
 from sweep.messages import Finished, Observer, Progress
 from sweep.settings import Settings
@@ -113,6 +115,14 @@ def test_an_interruption_before_training_says_that_nothing_is_stored(tmp_path):
     assert code == 130
     assert "interrupted; nothing is stored yet. To continue: sweep run" in text
     assert not (tmp_path / "r").exists()
+
+
+def test_an_interruption_whose_exception_is_lost_still_ends_the_run():
+    """Python discards an exception that is raised in a finalizer or in a callback of the import system."""
+    stop = Stop()
+    with _interrupts(stop), suppress(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
+    assert stop.requested
 
 
 def finishing(folder: Path) -> "subprocess.Popen[str]":
