@@ -29,7 +29,7 @@ def row(name, **values):
 
 
 def test_every_file_is_written_by_a_command_of_the_page_and_exists():
-    written = {out.name for _, out in commands(PAGE)} | {"provenance.csv"}
+    written = {out.name for _, out in commands(PAGE)} | {"provenance.csv", "studies.csv"}
     assert written == {path.name for path in RESULTS.iterdir()}
     linked = set(re.findall(r"\(results/([a-z0-9-]+\.png)\)", PAGE))
     assert linked == {name for name in written if name.endswith(".png")}
@@ -68,9 +68,10 @@ def test_the_numbers_of_the_sentences_are_those_of_the_tables():
         f"by {base['sd']:.1f} of 2,007 digits (one standard deviation, 95 % interval {sd})"
         in README.replace("\n", " ")
     )
-    softmax = row("changes", b="softmax")
-    interval = f"{-softmax['ci_hi']:.1f}–{-softmax['ci_lo']:.1f}"
-    assert f"`softmax` reduces the misses by {-softmax['diff']:.1f} ({interval})" in PAGE
+    for change in csv("changes").to_dict("records"):
+        numbers = f"{change['diff']:.1f}, {change['ci_lo']:.1f} to {change['ci_hi']:.1f}".replace("-", "−")
+        for text in (PAGE, README.replace("\n", " ")):
+            assert f"`{change['b']}` ({numbers})" in text
     draw = row("sources", source="draw")
     shown = f"{draw['total_sd']:.1f} ({draw['total_lo']:.1f}–{draw['total_hi']:.1f})"
     assert f"the digits by {shown} misses" in PAGE
@@ -83,8 +84,20 @@ def test_the_numbers_of_the_sentences_are_those_of_the_tables():
         assert (
             f"{placed['percentile']:.0f}th percentile ({placed['pct_lo']:.0f}–{placed['pct_hi']:.0f})" in text
         )
-    law = csv("scaling").iloc[0]
-    assert f"n^-{law['exponent']:.2f} ({law['exponent_lo']:.2f}–{law['exponent_hi']:.2f})" in PAGE
+    for law in csv("scaling").drop_duplicates("variant").to_dict("records"):
+        assert f"n^-{law['exponent']:.2f} ({law['exponent_lo']:.2f}–{law['exponent_hi']:.2f})" in PAGE
+    assert not csv("published-karpathy")["verdict"].str.startswith("outside").any()
+    karpathy = row("recipes", variant="base@karpathy", dataset="mnist,antialias=False")
+    shown = f"{karpathy['mean']:.1f} ({karpathy['ci_lo']:.1f}–{karpathy['ci_hi']:.1f})"
+    assert f"`base` {shown} misses, and his {karpathy['median']:.0f} is its median" in PAGE
+    best, default, softmax, slow = (
+        round(row("rates", variant=v)["mean"])
+        for v in ("base,learning_rate=0.01", "base", "softmax", "softmax,learning_rate=0.003")
+    )
+    rates = (
+        f"`base` misses {best} at 0.01 and {default} at 0.03, `softmax` {softmax} at 0.01 and {slow} at 0.003"
+    )
+    assert rates in PAGE
     outside = csv("published")[lambda t: t["verdict"].str.startswith("outside")]
     for number in outside.to_dict("records"):
         assert f"{number['source']} {number['misses_exact']}" in PAGE
