@@ -47,7 +47,7 @@ def notified(url: str | None, root: str, sweeps: Sequence[str]) -> Iterator[Resu
             document = asdict(result) | {
                 "root": root,
                 "sweeps": list(sweeps),
-                "seconds": round(time.monotonic() - began, 1),
+                "seconds": round(time.monotonic() - began, 3),
                 "time": datetime.now(UTC).isoformat(timespec="seconds"),
             }
             try:
