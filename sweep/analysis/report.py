@@ -14,7 +14,7 @@ from inspect import signature
 from typing import Any, NamedTuple
 
 import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from data import DataUnavailable
 from sweep.analysis.names import SECTIONS
@@ -106,13 +106,35 @@ class Report:
     missing: list[Missing]
 
 
-def make_report(data: Selection, *, numbers: str | None = None, against: str | None = None) -> Report:
+@dataclass(frozen=True)
+class Running:
+    """A sweep that runs while the page is made, so that the page is provisional."""
+
+    reload: int  # seconds after which the page reloads itself
+    progress: str  # such as "3 of 8 runs finished"
+
+    def warning(self) -> str:
+        """The banner of the page."""
+        return (
+            f"PROVISIONAL: a sweep is running, {self.progress} at {_now('seconds')}. "
+            f"This page reloads itself every {self.reload} s."
+        )
+
+
+def make_report(
+    data: Selection,
+    *,
+    numbers: str | None = None,
+    against: str | None = None,
+    running: Running | None = None,
+) -> Report:
     """The report of a selection.
 
     Args:
       data: the finished runs.
       numbers: CSV file of further published numbers.
       against: a second root for the table `tooling`.
+      running: the sweep that runs, if one does.
 
     Raises:
       ValueError: no finished runs, or a wrong `numbers` file.
@@ -133,28 +155,50 @@ def make_report(data: Selection, *, numbers: str | None = None, against: str | N
     )
     sections = [_section(heading, data, options, lead) for heading in SECTIONS]
     known_noise = None if isinstance(noise, Exception) else noise
-    environment = Environment(
-        loader=PackageLoader("sweep.analysis", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     made = list(provenance(data.files))
-    html = environment.get_template("report.html").render(
+    html = _template().render(
+        reload=running.reload if running else None,
         title=f"Error versus seed: {', '.join(dict.fromkeys(r.cell.dataset for r in runs))}",
-        warnings=provisional_note(data.planned, runs),
+        warnings=[*([running.warning()] if running else []), *provisional_note(data.planned, runs)],
         answer=answer(runs, numbers),
         lead=lead,
         sections=[s for s in sections if s.figures or s.tables or s.missing],
         provenance=_provenance(made),
         versions=sorted({f"{k} {v}" for entry in made for k, v in entry.get("versions", {}).items()}),
         libraries=[f"{name} {version(name)}" for name in LIBRARIES],
-        now=datetime.now(UTC).isoformat(timespec="minutes"),
+        now=_now("minutes"),
         definitions=definitions(),
         limitations=limitations(runs, known_noise, data.planned),
     )
     return Report(html, [missing for section in sections for missing in section.missing])
+
+
+def waiting_page(running: Running) -> str:
+    """The page of a sweep without a finished run."""
+    return _template().render(
+        reload=running.reload,
+        title="Error versus seed",
+        warnings=[running.warning()],
+        answer="No run has finished yet.",
+        lead=None,
+        sections=(),
+        provenance=None,
+        now=_now("minutes"),
+    )
+
+
+def _template() -> Template:
+    return Environment(
+        loader=PackageLoader("sweep.analysis", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    ).get_template("report.html")
+
+
+def _now(timespec: str) -> str:
+    return datetime.now(UTC).isoformat(timespec=timespec)
 
 
 def _section(heading: str, data: Selection, options: dict[str, Any], lead: FigureView | None) -> Section:

@@ -61,6 +61,7 @@ EXAMPLES: dict[Any, tuple[str, ...]] = {
         "sweep run --variants base --set learning_rate=0.01,0.03 --epochs 10",
         "sweep run my.yaml --dry-run",
         "sweep run lecun1989 --keep-weights 0:8",
+        "sweep run lecun1989 --seeds 0:256 --until decided",
         "sweep run softmax.yaml --wait --priority 1",
     ),
     planning.plan: (
@@ -75,6 +76,7 @@ EXAMPLES: dict[Any, tuple[str, ...]] = {
         "sweep table",
         "sweep table pairs --variants base,softmax --format markdown",
         "sweep table curve --out curve.csv",
+        "sweep table decisions --family recipes --margin 3",
     ),
     results.plot: ("sweep plot raincloud", "sweep plot curves --split train --out curves.svg"),
     results.compare: (

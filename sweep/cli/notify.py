@@ -21,6 +21,7 @@ class Result:
     event: Event = "failed"
     runs_trained: int = 0
     runs_left: int | None = None  # None: unknown, after an error
+    answered: bool | None = None  # whether the goal of --until is reached; None without one
     failed_shards: list[str] = field(default_factory=list)
     error: str | None = None
 

@@ -100,13 +100,13 @@ class OutputFile:
         """The suffix in lower case, with its point."""
         return self.path.suffix.lower()
 
-    def write(self, content: bytes | str) -> None:
-        """Write the file in one step and print its name on stderr."""
-        with self.replacing() as temporary:
+    def write(self, content: bytes | str, *, announce: bool = True) -> None:
+        """Write the file in one step. announce: whether to print its name on stderr."""
+        with self.replacing(announce=announce) as temporary:
             temporary.write_bytes(content.encode() if isinstance(content, str) else content)
 
     @contextmanager
-    def replacing(self) -> Iterator[Path]:
+    def replacing(self, *, announce: bool = True) -> Iterator[Path]:
         """A temporary file that replaces the file when the block ends, and is deleted when it raises."""
         temporary = self.path.with_name(f"_{os.getpid()}{self.path.suffix}")
         try:
@@ -118,4 +118,5 @@ class OutputFile:
         finally:
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
-        say(f"wrote {printable(str(self.path))}")
+        if announce:
+            say(f"wrote {printable(str(self.path))}")

@@ -56,12 +56,12 @@ ReferenceOption = Annotated[
     bool, typer.Option("--reference", help="Use the runs that ship with the package instead of a root")
 ]
 FamilyOption = Annotated[
-    Family | None, typer.Option(help="pairs, forest: which comparisons, and so Holm's family")
+    Family | None, typer.Option(help="pairs, decisions, forest: which comparisons, and so Holm's family")
 ]
 MarginOption = Annotated[
     float | None,
     typer.Option(
-        metavar="N", help="pairs, forest: misses within which variants count as equivalent; default 5"
+        metavar="N", help="pairs, decisions, forest: misses within which variants are equivalent; default 5"
     ),
 ]
 AgainstOption = Annotated[

@@ -13,7 +13,7 @@ from sweep.analysis.names import (
     MAIN_COLUMNS_ONLY,
     Format,
 )
-from sweep.cli.options import JsonOption, ManualOption, RootOption
+from sweep.cli.options import JsonOption, ManualOption, RootOption, at_least
 from sweep.cli.output import OutputFile, print_json
 from sweep.cli.process import say
 from sweep.cli.result_options import (
@@ -161,15 +161,31 @@ def report(
     numbers: NumbersOption = None,
     against: AgainstOption = None,
     manual_dir: ManualOption = None,
+    follow: Annotated[
+        bool, typer.Option("--watch", help="Write it again while a sweep runs; an open page reloads itself")
+    ] = False,
+    interval: Annotated[
+        int, typer.Option(metavar="SECONDS", callback=at_least(1), help="Time between two pages of --watch")
+    ] = 30,
 ) -> None:
     """Write one HTML file with every table and plot."""
-    from sweep.analysis.report import make_report
+    from sweep.analysis.report import Running, make_report, waiting_page
 
     file = OutputFile(out, (".html", ".htm"))
-    chosen = selection(root, manual_dir, filters.of(variants))
-    with value_error_as_spec_error():
-        made = make_report(chosen, numbers=numbers, against=against)
-    file.write(made.html)
+
+    def make(running: Running | None) -> str:
+        chosen = selection(root, manual_dir, filters.of(variants))
+        if running and not chosen.store.files:
+            return waiting_page(running)
+        with value_error_as_spec_error():
+            return make_report(chosen, numbers=numbers, against=against, running=running).html
+
+    if follow:
+        from sweep.cli.watch import watch
+
+        watch(root, file, make, interval)
+    else:
+        file.write(make(None))
 
 
 def chosen_format(format: Format | None, out: Path | None) -> Format:

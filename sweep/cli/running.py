@@ -17,6 +17,7 @@ from sweep.cli.options import (
     SpecArgument,
     SpecOptions,
 )
+from sweep.cli.until import Goal, first_seeds
 from sweep.errors import printable
 from sweep.text import counted
 
@@ -35,6 +36,14 @@ def run(
     root: RootOption = "results",
     execution: ExecutionOptions,
     checkpoint_seconds: CheckpointOption = 30.0,
+    until: Annotated[
+        str | None,
+        typer.Option(
+            metavar="GOAL",
+            help="Train 16, 32, 64 … seeds and stop early: decided (every step, as in `sweep table decisions`), or "
+            "halfwidth=N (every mean to ±N misses)",
+        ),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the runs to train and their time, and stop")
     ] = False,
@@ -47,13 +56,17 @@ def run(
     wanted = read_spec(spec, **replaced.changes())
     store = Store(root)
     _require_engine(wanted, execution)
+    goal = Goal.parse(until) if until else None
+    looks = goal.sizes(wanted) if goal else [len(wanted.seed_ranges)]
     if dry_run:
-        _print_plan(wanted, store, execution.workers)
+        _print_plan(first_seeds(wanted, looks[-1]), store, execution.workers)
+        if looks[:-1]:
+            print(f"--until {until} may end it after {', '.join(map(str, looks[:-1]))} seeds of each variant")
         return
     _require_cluster(execution)
     settings = execution.settings(checkpoint_seconds=checkpoint_seconds)
     command = shlex.join(["sweep", *sys.argv[1:]])
-    train([wanted], store, settings, command, execution.max_hours, execution.notify)
+    train([wanted], store, settings, command, execution.max_hours, execution.notify, goal)
 
 
 def resume(root: RootOption = "results", *, execution: ExecutionOptions) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from sweep.cli.monitor import progress_text
 from sweep.cli.notify import Result, notified
 from sweep.cli.process import FAILED, INTERRUPTED, say
+from sweep.cli.until import Goal, steps
 from sweep.text import counted
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ def train(
     resume_command: str,
     max_hours: float | None = None,
     notify: str | None = None,
+    goal: Goal | None = None,
 ) -> None:
     """Train specs one after the other, print the summary and exit.
 
@@ -37,6 +39,7 @@ def train(
       resume_command: the command that continues after an interruption, for the message.
       max_hours: time limit; None for none.
       notify: URL that receives one JSON document at the end; None for none.
+      goal: of `--until`, for a single spec; None trains all its seeds.
 
     Raises:
       SystemExit: always; 0, also after the time limit, `FAILED` if a shard failed, `INTERRUPTED` after Ctrl-C or
@@ -47,12 +50,12 @@ def train(
 
     stop = Stop.after(max_hours)
     with notified(notify, store.root, [sweep_name(spec) for spec in specs]) as result:
-        _train_all(specs, store, settings, stop, result)
+        _train_all(specs, store, settings, stop, result, goal)
         if stop.interrupted:
             result.event = "interrupted"
         elif not result.failed_shards:
             result.event = "finished"
-        if notify or stop.requested:
+        if (notify or stop.requested) and not result.answered:
             result.runs_left = _left(specs, store)
         limited = stop.requested and not stop.interrupted and result.runs_left
         if limited and result.event == "finished":
@@ -82,7 +85,12 @@ def train(
 
 
 def _train_all(
-    specs: "Sequence[SweepSpec]", store: "Store", settings: "Settings", stop: "Stop", result: Result
+    specs: "Sequence[SweepSpec]",
+    store: "Store",
+    settings: "Settings",
+    stop: "Stop",
+    result: Result,
+    goal: Goal | None,
 ) -> None:
     """Train the specs until a stop is requested, and count the runs in the result."""
     from sweep.driver.eventlog import logged
@@ -92,7 +100,7 @@ def _train_all(
     with _interrupts(stop), logged(store):
         try:
             with Session(settings, stop) as session:
-                for spec in specs:
+                for spec in steps(specs[0], goal, store, result) if goal else specs:
                     _train_one(
                         session, spec, store, stop, result
                     )  # the first one in any case, which records it

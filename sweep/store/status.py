@@ -63,6 +63,17 @@ def sweep_status(store: Store) -> dict[str, list[CellStatus]]:
     return found
 
 
+def count_runs(store: Store) -> tuple[int, int]:
+    """Finished runs and all runs of the recorded sweeps. A run of several sweeps counts once."""
+    wanted: dict[tuple[str, str], SeedRanges] = {}
+    for spec, datasets in recorded_sweeps(store).values():
+        for cell in cells(spec, datasets):
+            wanted[cell.key] = wanted.get(cell.key, SeedRanges()) | spec.seed_ranges
+    completed = store.completed()
+    done = sum(len(seeds & completed.get(key, SeedRanges())) for key, seeds in wanted.items())
+    return done, sum(map(len, wanted.values()))
+
+
 @dataclass(frozen=True)
 class InProgress:
     """Runs of the shards in progress; without a driver, runs that have a checkpoint and are not finished."""

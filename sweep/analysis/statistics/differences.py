@@ -134,10 +134,9 @@ def probability_above(a: Sample, b: Sample) -> Superiority:
 
 def holm(p: Sample) -> Sample:
     """Holm-adjusted p values of a family; NaN stays NaN and is not counted. p: [k]."""
-    from statsmodels.stats.multitest import multipletests
-
+    # Own code: `multipletests` of statsmodels collects garbage, 40 ms a call.
     adjusted = np.full(len(p), NAN)
-    known = ~np.isnan(p)
-    if known.any():
-        adjusted[known] = multipletests(p[known], method="holm")[1]
+    known = np.flatnonzero(~np.isnan(p))
+    order = known[np.argsort(p[known])]
+    adjusted[order] = np.minimum(np.maximum.accumulate(p[order] * np.arange(len(order), 0, -1)), 1)
     return adjusted

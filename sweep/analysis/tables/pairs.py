@@ -76,16 +76,7 @@ def pairs(
     Raises:
       ValueError: no two cells with two runs each, an unknown family, or a margin that is not positive.
     """
-    if family not in FAMILIES:
-        raise ValueError(f"unknown family {family!r}{nearest(family, FAMILIES)}")
-    if not margin > 0:
-        raise ValueError(f"margin = {margin:g} is out of range: give a number of misses above 0")
-    able = [r for r in runs if r.n > 1]
-    chosen = _family(able, family)
-    if not chosen and family == "steps":
-        family, chosen = "all", _family(able, "all")
-    if not chosen:
-        raise ValueError(f"family {family!r} has no pair: a comparison needs two variants with two runs each")
+    family, chosen = family_pairs(runs, family, margin)
     frame = pd.DataFrame(
         [_row(a, b, split, margin, np.random.default_rng([1989, 3, i])) for i, (a, b) in enumerate(chosen)]
     )
@@ -102,6 +93,27 @@ def pairs(
         "true difference detected with 80 % power at the 5 % level.",
     ]
     return frame
+
+
+def family_pairs(
+    runs: Sequence[Runs], family: Family, margin: float
+) -> tuple[Family, list[tuple[Runs, Runs]]]:
+    """The pairs to compare, and their family: "all" instead of "steps" where that has none.
+
+    Raises:
+      ValueError: no two cells with two runs each, an unknown family, or a margin that is not positive.
+    """
+    if family not in FAMILIES:
+        raise ValueError(f"unknown family {family!r}{nearest(family, FAMILIES)}")
+    if not margin > 0:
+        raise ValueError(f"margin = {margin:g} is out of range: give a number of misses above 0")
+    able = [r for r in runs if r.n > 1]
+    chosen = _family(able, family)
+    if not chosen and family == "steps":
+        family, chosen = "all", _family(able, "all")
+    if not chosen:
+        raise ValueError(f"family {family!r} has no pair: a comparison needs two variants with two runs each")
+    return family, chosen
 
 
 def _family(runs: Sequence[Runs], family: Family) -> list[tuple[Runs, Runs]]:
@@ -138,6 +150,11 @@ def matched(a: Runs, b: Runs, split: SplitName) -> tuple[np.ndarray, np.ndarray]
     return joined[f"{column}_a"].to_numpy(np.float64), joined[f"{column}_b"].to_numpy(np.float64)
 
 
+def are_paired(a: Runs, b: Runs, found: np.ndarray) -> bool:
+    """Whether enough runs have a partner to compare the matched runs only; found: those of `matched`."""
+    return len(found) >= max(2, min(a.n, b.n) / 2)
+
+
 def _shares_streams(a: Runs, b: Runs) -> bool:
     return (a.cell.recipe, a.cell.dataset_digest) == (b.cell.recipe, b.cell.dataset_digest)
 
@@ -145,7 +162,7 @@ def _shares_streams(a: Runs, b: Runs) -> bool:
 def _row(a: Runs, b: Runs, split: SplitName, margin: float, rng: np.random.Generator) -> dict[str, Any]:
     scale = a.sizes[split] / b.sizes[split]
     x, y = matched(a, b, split)
-    paired = len(x) >= max(2, min(a.n, b.n) / 2)
+    paired = are_paired(a, b, x)
     if paired:
         d = st.paired_difference(x, y, margin, rng)
     else:

@@ -12,6 +12,9 @@ TABLES: dict[str, Entry] = {
     "pairs": Entry(
         f"{_HERE}.pairs:TABLE", "differences between variants, with tests", "Effect of each change"
     ),
+    "decisions": Entry(
+        f"{_HERE}.decisions:TABLE", "larger, smaller or equivalent, decided at 16, 32, 64 … seeds"
+    ),
     "two-way": Entry(
         f"{_HERE}.two_way:TABLE",
         "differences between variants over seeds and test sets",
