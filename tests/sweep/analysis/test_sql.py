@@ -140,7 +140,7 @@ def test_an_object_store(store, monkeypatch):
         remote = Store("s3://bucket/results")
         for view in ("epochs", "final", "predictions"):
             pd.testing.assert_frame_equal(
-                query(remote, f"FROM {view}{ORDER}"), query(store, f"FROM {view}{ORDER}")
+                query(remote, f"FROM {view} ORDER BY ALL"), query(store, f"FROM {view} ORDER BY ALL")
             )
     finally:
         server.stop()

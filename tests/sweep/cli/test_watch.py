@@ -79,7 +79,10 @@ async def browse(page, profile, seconds=240):
         async with aiohttp.ClientSession() as session, session.ws_connect(address, max_msg_size=0) as socket:
             for number, method in enumerate(("Runtime.enable", "Log.enable")):
                 await socket.send_json({"id": number, "method": method})
-            script = "document.readyState + '|' + (document.querySelector('.provisional')?.textContent ?? '')"
+            script = (
+                "document.readyState + location.protocol + '|' + "
+                "(document.querySelector('.provisional')?.textContent ?? '')"
+            )
             end, asked = time.monotonic() + seconds, 10
             while time.monotonic() < end:
                 asked += 1
@@ -94,9 +97,10 @@ async def browse(page, profile, seconds=240):
                     ):
                         messages.append(answer["params"])
                 ready, _, text = answer["result"]["result"].get("value", "").partition("|")
-                if ready == "complete" and (not states or states[-1] != text):
+                loaded = ready == "completefile:"  # not the empty document before the page
+                if loaded and (not states or states[-1] != text):
                     states.append(text)
-                if ready == "complete" and "PROVISIONAL" not in text:
+                if loaded and "PROVISIONAL" not in text:
                     return states, messages
                 await asyncio.sleep(0.3)
         raise AssertionError(states)
