@@ -89,8 +89,8 @@ def forget(
 ) -> None:
     """Delete all runs of some variants.
 
-    Their checkpoints and failures are deleted too. The record of a sweep is deleted if nothing of it is
-    left.
+    Their checkpoints and failures are deleted too. The record of a sweep is deleted if
+    none of its cells is left.
     """
     from sweep.store import lease
     from sweep.store.forget import delete, known_cells, plan_deletion

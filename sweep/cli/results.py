@@ -162,10 +162,10 @@ def report(
     against: AgainstOption = None,
     manual_dir: ManualOption = None,
     follow: Annotated[
-        bool, typer.Option("--watch", help="Write it again while a sweep runs; an open page reloads itself")
+        bool, typer.Option("--watch", help="Rewrite the file while a sweep runs; an open page reloads itself")
     ] = False,
     interval: Annotated[
-        int, typer.Option(metavar="SECONDS", callback=at_least(1), help="Time between two pages of --watch")
+        int, typer.Option(metavar="SECONDS", callback=at_least(1), help="Time between two writes of --watch")
     ] = 30,
 ) -> None:
     """Write one HTML file with every table and plot."""

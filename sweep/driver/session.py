@@ -150,7 +150,7 @@ class Session:
 
 
 def _is_complete(spec: SweepSpec, store: Store, observer: Observer) -> bool:
-    """Whether the store has every run and weight of a spec; then the observer is told. Fails on corrupt files."""
+    """Whether the store has every run and weight of a spec; if so, notify the observer. Fails on corrupt files."""
     store.completed()
     recorded = recorded_datasets(store, spec)
     if not recorded or missing(spec, store, recorded) or without_weights(spec, store, recorded):

@@ -46,7 +46,7 @@ class Decision(NamedTuple):
 
 
 def looks(n: int) -> list[int]:
-    """Numbers of seeds at which up to n seeds are looked at."""
+    """Numbers of seeds, up to n, after which the results are tested."""
     sizes = []
     size = FIRST_LOOK
     while size <= n:
