@@ -1,6 +1,6 @@
 """The five variants and four recipes.
 
-A :class:`Variant` holds all hyper-parameters of a training run except the digits and the seed. It is flat, frozen
+A :class:`Variant` holds all hyperparameters of a training run except the digits and the seed. It is flat, frozen
 and hashable. This file needs only the standard library, so that spec, plan and store use it without loading JAX.
 
 Sources: LeCun et al. 1989, "Backpropagation Applied to Handwritten Zip Code Recognition"; A. Karpathy,
@@ -30,7 +30,7 @@ IDENTITY = Identity(
 
 @dataclass(frozen=True)
 class Variant:
-    """Hyper-parameters of a training run of the 1989 network.
+    """Hyperparameters of a training run of the 1989 network.
 
     A new field needs a default that leaves training unchanged (see `model.identity`).
 
@@ -234,7 +234,7 @@ def variant(name: str, recipe: str = "flax", **overrides: Any) -> Variant:
     overrides = IDENTITY.by_field(overrides)
     for field in overrides:
         if field not in OVERRIDABLE:
-            raise ValueError(f"unknown hyper-parameter {field!r}{nearest(field, OVERRIDABLE)}")
+            raise ValueError(f"unknown hyperparameter {field!r}{nearest(field, OVERRIDABLE)}")
     changed = replace(plain, **overrides)
     parts = [
         f"{IDENTITY.stored_name(f)}={_short(getattr(changed, f))}"

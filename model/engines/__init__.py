@@ -45,7 +45,7 @@ class Engine(Protocol):
         """Train every replica for one epoch.
 
         Args:
-          variant: activation, objective, optimizer and the other hyper-parameters.
+          variant: activation, objective, optimizer and the other hyperparameters.
           states: leaves [R, …]; not modified.
           images: [N, 16, 16] float32 in [-1, 1], in presentation order.
           labels: [N] int32 in 0..9.

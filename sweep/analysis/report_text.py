@@ -83,7 +83,7 @@ def limitations(runs: Sequence[Runs], noise: pd.DataFrame | None, planned: Plann
         "difference belongs to the whole change.",
         "A difference that is not significant may still exist: see its interval and the MDE.",
         "The best epoch of a run is chosen on its test digits and is biased; the result is the last epoch.",
-        "Hyper-parameters are those of the reproductions, tuned by their authors on these digits or similar ones. "
+        "Hyperparameters are those of the reproductions, tuned by their authors on these digits or similar ones. "
         "Other values may rank the variants differently.",
     ]
     if any(len(r.diverged) for r in runs):

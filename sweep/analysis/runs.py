@@ -37,7 +37,7 @@ class CellId:
 
     @property
     def overrides(self) -> dict[str, str]:
-        """Overridden hyper-parameters and their values."""
+        """Overridden hyperparameters and their values."""
         return dict(part.split("=", 1) for part in self.variant.split(",")[1:])
 
     @property

@@ -114,7 +114,7 @@ SetOption = Annotated[
     typer.Option(
         "--set",
         metavar="NAME=VALUES",
-        help="Values of a hyper-parameter, such as learning_rate=0.01,0.03; may be repeated, several make a grid. "
+        help="Values of a hyperparameter, such as learning_rate=0.01,0.03; may be repeated, several make a grid. "
         f"Names: {', '.join(OVERRIDABLE)}",
     ),
 ]
@@ -298,10 +298,10 @@ JobArgument = Annotated[str, typer.Argument(metavar="JOB", help="A name from `sw
 
 
 def _hyper_parameters(overrides: list[str] | None, epochs: int | None) -> dict[str, Any] | None:
-    """Values of hyper-parameters from `--set` and `--epochs`; None where neither is given.
+    """Values of hyperparameters from `--set` and `--epochs`; None where neither is given.
 
     Raises:
-      SpecError: no name or no value, or a hyper-parameter is given twice.
+      SpecError: no name or no value, or a hyperparameter is given twice.
     """
     values: dict[str, Any] = {}
     given = list(overrides or []) + ([f"epochs={epochs}"] if epochs is not None else [])
@@ -309,7 +309,7 @@ def _hyper_parameters(overrides: list[str] | None, epochs: int | None) -> dict[s
         name, _, value = (part.strip() for part in text.partition("="))
         if not name or not value:
             raise SpecError(
-                f"--set {text}: write a hyper-parameter and its values, such as learning_rate=0.01,0.03"
+                f"--set {text}: write a hyperparameter and its values, such as learning_rate=0.01,0.03"
             )
         if name in values:
             raise SpecError(

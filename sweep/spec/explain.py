@@ -24,9 +24,7 @@ def explain(error: ValidationError, keys: Mapping[str, Iterable[str]]) -> str:
     place, value = ".".join(path), first["input"]
     if first["type"] == "extra_forbidden":
         if path[0] in keys["set"]:
-            return (
-                f"unknown key {path[0]!r}: a hyper-parameter is a key of set, as in 'set: {{{path[0]}: …}}'"
-            )
+            return f"unknown key {path[0]!r}: a hyperparameter is a key of set, as in 'set: {{{path[0]}: …}}'"
         return f"unknown key {path[-1]!r}{nearest(path[-1], keys[path[-2] if len(path) > 1 else ''])}"
     reason = _reason(first["type"], value, first.get("ctx", {})) or first["msg"].removeprefix("Value error, ")
     return f"{place}: {reason}" if place else reason

@@ -40,7 +40,7 @@ def read_spec(
       epochs: short for ``set={"epochs": epochs}``.
       n_train, subset_seed: values of these keys of `dataset`: a number, a range such as "0:16", or a list.
       changes: keys of SweepSpec that replace the file's; None leaves the file's. `set` replaces the values of
-        the hyper-parameters that it names and leaves the others.
+        the hyperparameters that it names and leaves the others.
 
     Raises:
       SpecError: no such file, broken YAML, or an unknown key or value; one line.

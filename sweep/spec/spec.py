@@ -100,7 +100,7 @@ class SweepSpec(BaseModel):
     dataset: Annotated[DatasetSpec, BeforeValidator(lambda d: {"name": d} if isinstance(d, str) else d)] = (
         DatasetSpec()
     )
-    set: dict[str, tuple[Any, ...]] = Field(default_factory=dict)  # values of each hyper-parameter: a grid
+    set: dict[str, tuple[Any, ...]] = Field(default_factory=dict)  # values of each hyperparameter: a grid
     engine: str = "auto"  # or a key of `model.engines.ENGINES`
     shard_width: Annotated[WholeNumber, Field(ge=1, le=65536)] = 16  # seeds trained together by one worker
     keep_weights: str = ""  # seeds whose final weights are stored; those not in `seeds` are ignored
@@ -140,7 +140,7 @@ class SweepSpec(BaseModel):
         grid = model_variants.IDENTITY.by_field(grid)
         for key in grid:
             if key not in OVERRIDABLE:
-                raise ValueError(f"unknown hyper-parameter {key!r}{nearest(str(key), OVERRIDABLE)}")
+                raise ValueError(f"unknown hyperparameter {key!r}{nearest(str(key), OVERRIDABLE)}")
         values = {
             key: tuple(itertools.chain(*map(expand_range, as_list(value)))) for key, value in grid.items()
         }

@@ -155,7 +155,7 @@ WRONG = {
     "recipe": (("base", "flacks", {}), "unknown recipe 'flacks': did you mean 'flax'?"),
     "field": (
         ("base", "flax", {"learningrate": 1}),
-        "unknown hyper-parameter 'learningrate': did you mean 'learning_rate'?",
+        "unknown hyperparameter 'learningrate': did you mean 'learning_rate'?",
     ),
     "choice": (
         ("base", "flax", {"activation": "thanh"}),

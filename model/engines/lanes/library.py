@@ -35,7 +35,7 @@ OPTIMIZERS = ("sgd", "adamw", "newton")
 
 
 class Hyperparams(_Struct):
-    """Hyper-parameters of an update: `struct Hyperparams` in kernel.h."""
+    """Hyperparameters of an update: `struct Hyperparams` in kernel.h."""
 
     _fields_ = (
         ("activation", c_int32),

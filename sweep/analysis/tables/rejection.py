@@ -27,7 +27,7 @@ def rejection(cells: Sequence[Rejection], numbers: Iterable[PublishedNumber] | N
 
     Returns:
       n (runs with margins), mean, ci_lo, ci_hi, sd, best, worst (rejected test digits in %, over seeds), published
-      (of the same variant, whatever its hyper-parameters, with the same numbers of digits).
+      (of the same variant, whatever its hyperparameters, with the same numbers of digits).
 
     Raises:
       ValueError: no run has margins.

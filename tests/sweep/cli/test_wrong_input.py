@@ -39,10 +39,10 @@ RUN = {
     "learning rate in words": ("run --set learning_rate=fast", "'fast' is not a number"),
     "infinite learning rate": ("run --set learning_rate=inf", "is not a finite number"),
     "an empty value in a grid": ("run --set learning_rate=0.1,,0.2", "learning_rate = '' is not a number"),
-    "misspelt hyper-parameter": ("run --set lerning_rate=1", "did you mean 'learning_rate'?"),
-    "abbreviated hyper-parameter": ("run --set lr=1", "did you mean 'learning_rate'?"),
+    "misspelt hyperparameter": ("run --set lerning_rate=1", "did you mean 'learning_rate'?"),
+    "abbreviated hyperparameter": ("run --set lr=1", "did you mean 'learning_rate'?"),
     "a set without values": ("run --set learning_rate", "learning_rate=0.01,0.03"),
-    "a set without a name": ("run --set =3", "--set =3: write a hyper-parameter"),
+    "a set without a name": ("run --set =3", "--set =3: write a hyperparameter"),
     "a set given twice": (
         "run --set shift=1 --set shift=2",
         "shift is given twice: write all values in one option, such as --set shift=1,2",
@@ -94,9 +94,9 @@ RUN = {
         "run --checkpoint-seconds -1",
         "'--checkpoint-seconds': -1 is too small: at least 0",
     ),
-    "a hyper-parameter beside set": (
+    "a hyperparameter beside set": (
         "run epochs.yaml",
-        "epochs.yaml: unknown key 'epochs': a hyper-parameter is a key of set, as in 'set: {epochs: …}'",
+        "epochs.yaml: unknown key 'epochs': a hyperparameter is a key of set, as in 'set: {epochs: …}'",
     ),
     "a missing folder of originals": ("run --manual-dir nowhere", "'nowhere' is not a folder"),
     "a missing folder of originals in a dry run": (
