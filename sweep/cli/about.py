@@ -16,8 +16,10 @@ def presets() -> None:
     """List the presets, which are specs shipped with the package."""
     from sweep.spec.read import presets as shipped
 
-    for name, about in shipped().items():
-        print(f"{name:15s}{about}")
+    found = shipped()
+    width = max(map(len, found)) + 2
+    for name, about in found.items():
+        print(f"{name:{width}s}{about}")
 
 
 def info(root: RootOption = "results", as_json: JsonOption = False) -> None:

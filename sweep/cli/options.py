@@ -1,5 +1,6 @@
 """Options that several commands share, each defined once."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -54,6 +55,12 @@ def at_least(least: float) -> Callable[[float | None], float | None]:
         return value
 
     return check
+
+
+def _hours(value: float | None) -> float | None:
+    if value is not None and not 0 <= value < math.inf:
+        raise typer.BadParameter(f"{value:g} is not a number of hours: at least 0")
+    return value
 
 
 def _existing_folder(path: str | None) -> str | None:
@@ -209,7 +216,7 @@ HoursOption = Annotated[
     typer.Option(
         "--max-hours",
         metavar="HOURS",
-        callback=at_least(0),
+        callback=_hours,
         help="End after this time with last checkpoints and exit code 0",
     ),
 ]

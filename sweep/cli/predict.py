@@ -80,11 +80,12 @@ def _document(
 
 def _print(networks: "KeptNetworks", classified: "dict[Path, Classified]", seed: int | None) -> None:
     from sweep.cli.output import print_table
+    from sweep.text import counted
 
     if seed is None:
         head = ["image", "digit", "votes", "margin"]
         own = [[f"{c.votes[c.digit]} of {c.votes.sum()}", f"{c.margin:.2f}"] for c in classified.values()]
-        title = f"{networks.variant.name} on {networks.dataset}, vote of {len(networks.seeds)} networks"
+        title = f"{networks.variant.name} on {networks.dataset}, vote of {counted(len(networks.seeds), 'network')}"
     else:
         head = ["image", "digit", "margin", *(f"output {d}" for d in range(10))]
         own = [[f"{v:.2f}" for v in (c.margin, *c.outputs[0])] for c in classified.values()]

@@ -18,7 +18,7 @@ from sweep.cli.options import (
     SpecOptions,
 )
 from sweep.cli.until import Goal, first_seeds
-from sweep.errors import printable
+from sweep.errors import SpecError, printable
 from sweep.text import counted
 
 if TYPE_CHECKING:
@@ -56,6 +56,8 @@ def run(
     wanted = read_spec(spec, **replaced.changes())
     store = Store(root)
     _require_engine(wanted, execution)
+    _require_device(execution)
+    settings = execution.settings(checkpoint_seconds=checkpoint_seconds)
     goal = Goal.parse(until) if until else None
     looks = goal.sizes(wanted) if goal else [len(wanted.seed_ranges)]
     if dry_run:
@@ -64,8 +66,7 @@ def run(
             print(f"--until {until} may end it after {', '.join(map(str, looks[:-1]))} seeds of each variant")
         return
     _require_cluster(execution)
-    settings = execution.settings(checkpoint_seconds=checkpoint_seconds)
-    command = shlex.join(["sweep", *sys.argv[1:]])
+    command = _command_line(sys.argv[1:])
     train([wanted], store, settings, command, execution.max_hours, execution.notify, goal)
 
 
@@ -76,6 +77,7 @@ def resume(root: RootOption = "results", *, execution: ExecutionOptions) -> None
     from sweep.store.store import existing
 
     store = existing(root)
+    _require_device(execution)
     _require_cluster(execution)
     specs = [record.spec for record in recorded_sweeps(store).values()]
     command = shlex.join(["sweep", "resume", "--root", root])
@@ -100,6 +102,26 @@ def _require_engine(spec: "SweepSpec", execution: ExecutionOptions) -> None:
     configure(platform="cpu")
     for variant in {variant for variant, _ in spec.cells()}:
         choose(spec.engine, variant, "cpu")
+
+
+def _require_device(execution: ExecutionOptions) -> None:
+    """Raise early if this machine has no device of the named type. A cluster may have or add one."""
+    device = execution.device.value
+    if execution.address is None and device in ("gpu", "tpu") and not any(map(glob, _DEVICE_FILES[device])):
+        raise SpecError(
+            f"--device {device}: this machine has none: leave it out, or name a cluster by --address"
+        )
+
+
+def _command_line(arguments: list[str]) -> str:
+    """The command that continues after an interruption, without the URL of a notification, which may be a secret."""
+    shown = ["sweep", *arguments]
+    for i, word in enumerate(shown):
+        if word.startswith("--notify="):
+            shown[i] = "--notify=URL"
+        elif word == "--notify" and i + 1 < len(shown):
+            shown[i + 1] = "URL"
+    return shlex.join(shown)
 
 
 def _require_cluster(execution: ExecutionOptions) -> None:

@@ -10,6 +10,7 @@ from sweep.store.records import recorded_sweeps
 from sweep.store.reference import reference
 from sweep.store.store import Store
 
+LONG = 5.0  # seconds; the time of a shorter shard is mostly that of its start
 _UNKNOWN = "0" * 64  # digest of a data set that no sweep under the root was run on
 
 
@@ -39,12 +40,12 @@ class Estimate:
 def estimate(spec: SweepSpec, store: Store) -> Estimate:
     """The missing shards of a spec and their times, without loading a data set.
 
-    The times are those of the root, or without a finished shard those of the reference distribution.
+    The times are those of the root, or without a shard that took `LONG` those of the reference distribution.
 
     Raises:
       StoreError: the root is damaged.
     """
-    files = store.files if store.exists else []
+    files = [file for file in (store.files if store.exists else []) if file.metadata.seconds >= LONG]
     source = f"measured in {store.root}"
     if not files:
         files = reference().files

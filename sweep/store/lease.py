@@ -81,8 +81,8 @@ def named(driver: dict[str, Any]) -> str:
 def refused(root: str, other: dict[str, Any]) -> InUse:
     """The error for a root that another driver holds."""
     return InUse(
-        f"{root}: is in use by another driver ({named(other)}): `sweep run --wait` waits for it; or name "
-        "another --root"
+        f"{root}: is in use by another driver ({named(other)}): repeat the command when it has ended "
+        "(`sweep run --wait` waits for it), or name another --root"
     )
 
 

@@ -45,11 +45,12 @@ def sources(data: Selection, *, split: SplitName = "test") -> Figure:
         reach = np.stack([found - rows["var_lo"], rows["var_hi"] - found])
         ax.errorbar(found, at, xerr=np.maximum(reach, 0), fmt="none", ecolor="black", capsize=2, lw=1)
         ax.axvline(0, color="black", lw=0.8)
-        ax.set_xlim(right=1.25 * max(rows["var_hi"].quantile(0.75), found.max()))
+        least = float(min(rows["var_lo"].min(), found.min(), 0.0))
+        ax.set_xlim(1.25 * least, 1.25 * max(rows["var_hi"].quantile(0.75), found.max()))
         label_rows(ax, [f"{row.source} ({row.levels})" for row in rows.itertuples()])
         first = rows.iloc[0]
-        ax.set_title(f"{first['variant']} on {first['dataset']}, n = {first['n']:,}")
-    axes[-1].set_xlabel(f"variance of the {split} misses")
+        ax.set_title(f"{first['variant']} on {first['dataset']}, n = {first['n']:,}", loc="right")
+    axes[-1].set_xlabel(f"variance of the {split} misses", loc="right")
     note = "Variance components and 95 % intervals, cut off at the right where they are wide; in brackets: levels."
     sizes = " or ".join(f"{size:,}" for size in dict.fromkeys(table["n_test"]))
     return add_caption(fig, note, f"{', '.join(dict.fromkeys(table['dataset']))}, {sizes} test digits.")

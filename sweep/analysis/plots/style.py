@@ -17,6 +17,7 @@ from sweep.analysis.names import FIGURE_SUFFIXES
 from sweep.analysis.runs import CellId
 
 WIDTH = 4.8  # inches, of every figure: text stays legible when a phone scales it to 400 pixels
+TALLEST = 30.0  # inches
 
 RC: dict[Any, Any] = {
     "font.size": 9,
@@ -90,7 +91,16 @@ class NotebookFigure(Figure):
 
 
 def new_figure(height: float) -> Figure:
-    """An empty figure of the common width. height: inches."""
+    """An empty figure of the common width.
+
+    Args:
+      height: in inches.
+
+    Raises:
+      ValueError: it exceeds `TALLEST`.
+    """
+    if height > TALLEST:
+        raise ValueError("too many variants for one figure: select some by --variants, --recipe or --dataset")
     return NotebookFigure(figsize=(WIDTH, height), layout="constrained")
 
 

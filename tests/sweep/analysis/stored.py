@@ -101,7 +101,7 @@ def _append(
         code="0.1.0+00000000",
         versions={"jax": "0.0"},
         started="2026-01-01T00:00:00+00:00",
-        seconds=1.0,
+        seconds=10.0,
     )
     store.append(
         shard,

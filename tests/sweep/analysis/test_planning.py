@@ -133,3 +133,9 @@ def test_a_dry_run_prints_the_time(root, tmp_path):
     assert "8 of 32 runs would be trained" in out
     assert "core-hours, about 0:0" in out
     assert "on 3 cores" in out
+
+
+def test_the_times_of_short_shards_do_not_count(root, monkeypatch):
+    """They are mostly those of the start."""
+    monkeypatch.setattr("sweep.driver.estimate.LONG", 11.0)
+    assert "the reference distribution on" in estimate(SPEC, Store(str(root))).source

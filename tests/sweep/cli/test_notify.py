@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from model.engines import load_engine
+from sweep.cli.running import _command_line
 from tests.sweep.cli.command import sweep
 from tests.sweep.driver.test_stop import interrupted
 
@@ -159,3 +160,11 @@ def test_a_wrong_url_is_rejected_before_training(tmp_path, command, url):
     assert ended.err.endswith(": write a URL, such as https://example.org/hook\n")
     assert len(ended.err.splitlines()) == 1
     assert not (tmp_path / "r").exists()
+
+
+def test_the_command_that_continues_does_not_repeat_the_address():
+    for words in (["--notify", "http://h/secret"], ["--notify=http://h/secret"]):
+        shown = _command_line(["run", *words, "--seeds", "0:2"])
+        assert "secret" not in shown
+        assert shown.startswith("sweep run --notify")
+        assert shown.endswith("--seeds 0:2")

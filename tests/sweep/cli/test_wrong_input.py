@@ -90,6 +90,8 @@ RUN = {
     "unknown executor": ("run --executor slurm", "'ray', 'inline'"),
     "unknown device": ("run --device npu", "'auto', 'cpu', 'gpu', 'tpu'"),
     "no workers": ("run --workers 0", "'--workers': 0 is too small: at least 1"),
+    "a device that is not here": ("run --device gpu", "--device gpu: this machine has none"),
+    "hours that are no number": ("run --max-hours nan", "'--max-hours': nan is not a number of hours"),
     "negative checkpoint time": (
         "run --checkpoint-seconds -1",
         "'--checkpoint-seconds': -1 is too small: at least 0",

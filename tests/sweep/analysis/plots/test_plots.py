@@ -135,7 +135,7 @@ def test_sources_has_a_bar_for_every_component():
         "init (10)", "order (3)", "init x order (10 x 3)",
     ]  # fmt: skip
     assert [bar.get_width() for bar in figure.axes[0].patches][1] == pytest.approx(1)
-    assert figure.axes[0].get_title() == "base on mnist, n = 30"
+    assert figure.axes[0].get_title("right") == "base on mnist, n = 30"
     assert "2,007 test digits" in figure.get_supxlabel()
     with pytest.raises(ValueError, match="sources needs crossed runs"):
         load("sources")(Published())
@@ -206,6 +206,13 @@ def test_the_legend_of_many_long_names_stays_within_the_figure():
     assert legend.x0 >= 0
     assert legend.x1 <= figure.bbox.width
     assert legend.y0 >= axes.y1
+
+
+def test_a_figure_of_too_many_variants_is_refused():
+    many = Published()
+    many._runs = rows.runs({f"softmax,learning_rate=0.{i:03d}": A for i in range(1, 50)})
+    with pytest.raises(ValueError, match="too many variants for one figure: select some by --variants"):
+        load("raincloud")(many)
 
 
 def test_letters_of_close_numbers_are_written_together():
