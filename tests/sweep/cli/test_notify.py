@@ -67,6 +67,7 @@ def test_the_end_of_a_sweep(run, server):
         "runs_trained": 2,
         "runs_left": 0,
         "failed_shards": [],
+        "answered": None,
         "error": None,
         "root": "results",
     }
