@@ -93,7 +93,7 @@ def test_a_part_of_a_file_keeps_its_predictions_and_provenance(tmp_path):
     left, right = (s.labels().set_index("seed")["predictions"].sort_index() for s in (source, target))
     assert right[3:].equals(left[3:])
     (part,) = [file.metadata for file in target.files if file.seeds == range(3, 8)]
-    assert (part.engine, part.seconds) == ("lanes", 5 / 8)
+    assert (part.engine, part.seconds) == ("lanes", 50 / 8)
 
 
 def test_runs_with_other_values_are_counted_and_kept(tmp_path):

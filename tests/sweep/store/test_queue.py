@@ -256,7 +256,7 @@ def test_a_driver_that_does_not_wait_names_the_option(store):
     with lease.hold(store, "first"):
         ended = sweep(*spec)
         assert ended.code == 2
-        assert "sweep first): `sweep run --wait` waits for it" in ended.err
+        assert "sweep first): repeat the command when it has ended (`sweep run --wait` waits" in ended.err
         assert (
             sweep(*spec, "--wait", "--max-hours", 0).err.count("the time limit of 0 h is reached, 1 run left")
             == 1

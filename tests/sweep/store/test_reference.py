@@ -44,7 +44,7 @@ def test_the_file_holds_the_runs_of_the_root(store):
     assert content == encode([store])
     same_runs(Selection(decode(content)).runs(), Selection(store).runs())
     (base, _) = decode(content).files  # one row per cell, from three files each
-    assert (base.seeds, base.metadata.seconds) == (range(20), 3.0)
+    assert (base.seeds, base.metadata.seconds) == (range(20), 30.0)
 
 
 def test_filters_select_as_in_a_root(store):
