@@ -90,6 +90,15 @@ def test_the_numbers_of_the_sentences_are_those_of_the_tables():
     karpathy = row("recipes", variant="base@karpathy", dataset="mnist,antialias=False")
     shown = f"{karpathy['mean']:.1f} ({karpathy['ci_lo']:.1f}–{karpathy['ci_hi']:.1f})"
     assert f"`base` {shown} misses, and his {karpathy['median']:.0f} is its median" in PAGE
+    means = csv("recipes").assign(
+        parent=lambda t: t["variant"].str.partition("@")[0],
+        digits=lambda t: t["dataset"].str.partition(",")[0],
+    )
+    spread = means.groupby(["parent", "digits"])["mean"].agg(lambda m: m.max() - m.min()).max()
+    assert f"differ by at most {spread:.1f} between recipes" in PAGE
+    by_digits = means.pivot_table(index=["parent", "recipe"], columns="digits", values="mean").dropna()
+    more = by_digits["usps"] - by_digits["mnist"]
+    assert f"every variant misses {more.min():.0f} to {more.max():.0f} digits more" in PAGE
     best, default, softmax, slow = (
         round(row("rates", variant=v)["mean"])
         for v in ("base,learning_rate=0.01", "base", "softmax", "softmax,learning_rate=0.003")
