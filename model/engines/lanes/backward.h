@@ -60,19 +60,14 @@ LAYER void backward_units2(Block& b, const Vec delta_output[UNITS2], const Hyper
     }
 }
 
-// The groups that read a quad of H1 planes, and whether the quad is the first or the second half of their inputs.
-constexpr struct {
-  int group, half;
-} READERS[3][2] = {{{0, 0}, {2, 0}}, {{0, 1}, {1, 0}}, {{1, 1}, {2, 1}}};
-
-// delta1 of `tile` planes from `plane` on. Output (row, column) of H2 reads H1 at (2·row + ky - 2, 2·column + kx - 2):
-// four H1 columns of one parity share a tap's weights with four adjacent output columns, padded with zeros.
-template <class Activation, int tile, int quad>
+// delta1 of TILE_BACK planes from `in_quad` on. Output (row, column) of H2 reads H1 at (2·row + ky - 2, 2·column + kx -
+// 2): four H1 columns of one parity share a tap's weights with four adjacent output columns, padded with zeros.
+template <class Activation, int quad>
 LAYER void backward_inputs2(Block& b, int in_quad) {
   const int plane = quad * QUAD + in_quad;
   for (int y = 0; y < SIDE1; y++)
     for (int odd = 0; odd < 2; odd++) {
-      Vec sum[ROW][tile] = {};
+      Vec sum[ROW][TILE_BACK] = {};
       for (int ky = y % 2; ky < KERNEL; ky += 2) {
         int row = (y + BORDER - ky) / 2;
         if (row < 0 || row >= SIDE2) continue;
@@ -80,12 +75,12 @@ LAYER void backward_inputs2(Block& b, int in_quad) {
           unroll<2 * GROUP_PLANES>([&](auto i) __attribute__((always_inline)) {
             constexpr auto reader = READERS[quad][i / GROUP_PLANES];
             constexpr int output = reader.group * GROUP_PLANES + i % GROUP_PLANES;
-            const Vec* w = b.parameters + slot::w2(ky * KERNEL + kx, in_quad, output) + reader.half * QUAD * TILE2;
+            const Vec* w = b.parameters + slot::w2(ky * KERNEL + kx, reader.half * QUAD + in_quad, output);
             add_products<PLANES2, TILE2>(sum, &b.delta2[row][2 - kx / 2][output], w);
           });
       }
       for (int i = 0; i < ROW; i++)
-        for (int k = 0; k < tile; k++) {
+        for (int k = 0; k < TILE_BACK; k++) {
           Vec h1 = b.h1[plane + k][BORDER + y][BORDER + 2 * i + odd];
           b.delta1[plane + k][y][2 * i + odd] = Activation::backward(sum[i][k], h1);
         }
@@ -114,22 +109,20 @@ LAYER void backward_weights2(Block& b, int quad, const Optimizer& optimizer) {
 
 template <class Activation, class Optimizer>
 INLINE void backward2(Block& b, const Optimizer& optimizer) {
-  constexpr int tile = 2;
-  unroll<PLANES1 / QUAD>([&](auto quad) __attribute__((always_inline)) {
-    for (int in_quad = 0; in_quad < QUAD; in_quad += tile) backward_inputs2<Activation, tile, quad>(b, in_quad);
+  unroll<QUADS>([&](auto quad) __attribute__((always_inline)) {
+    for (int in_quad = 0; in_quad < QUAD; in_quad += TILE_BACK) backward_inputs2<Activation, quad>(b, in_quad);
     backward_weights2(b, quad, optimizer);
   });
 }
 
-template <class Optimizer>
-LAYER void backward1(Block& b, const Optimizer& optimizer) {
-  constexpr int tile = 2;
-  for (int plane = 0; plane < PLANES1; plane += tile)
+template <class Optimizer, class Pixel>
+LAYER void backward1(Block& b, const Pixel (&image)[PADDED_IMAGE][PADDED_IMAGE], const Optimizer& optimizer) {
+  for (int plane = 0; plane < PLANES1; plane += TILE_BACK)
     for (int ky = 0; ky < KERNEL; ky++) {
-      Vec gradient[KERNEL][tile] = {};
+      Vec gradient[KERNEL][TILE_BACK] = {};
       for (int y = 0; y < SIDE1; y++)
         for (int x = 0; x < SIDE1; x++)
-          add_products<1, SIDE1 * SIDE1>(gradient, &b.image[2 * y + ky][2 * x], &b.delta1[plane][y][x]);
+          add_products<1, SIDE1 * SIDE1>(gradient, &image[2 * y + ky][2 * x], &b.delta1[plane][y][x]);
       unroll<KERNEL>(
           [&](auto kx) __attribute__((always_inline)) { optimizer(slot::w1(ky * KERNEL + kx, plane), gradient[kx]); });
     }
@@ -145,7 +138,10 @@ INLINE void backward(Block& b, const Hyperparams& hyperparams, const Optimizer& 
   backward3(b, delta_output, optimizer);
   backward_units2<Activation>(b, delta_output, hyperparams, optimizer);
   backward2<Activation>(b, optimizer);
-  backward1(b, optimizer);
+  if (hyperparams.shift)
+    backward1(b, b.rolled_image, optimizer);
+  else
+    backward1(b, b.image, optimizer);
 }
 
 }  // namespace lanes::LEVEL

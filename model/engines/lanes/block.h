@@ -7,15 +7,18 @@
 
 namespace lanes::LEVEL {
 
-// Tiles. The inner loop of a convolution holds the sums of 4 positions × TILE2 planes in registers; that of H3 holds
-// TILE3 units. The weights of one tile are contiguous, in the order in which the loops read them.
-constexpr int ROW = 4;  // positions in a tile
-constexpr int TILE2 = REGISTERS >= 32 ? 4 : 2;
+// Tiles. The inner loop of a convolution holds the sums of 4 positions × TILE1 or TILE2 planes in registers; that of H3
+// holds TILE3 units. The weights of one tile are contiguous, in the order in which the loops read them.
+constexpr bool MANY = REGISTERS >= 32;  // enough registers for large tiles
+constexpr int ROW = 4;                  // positions in a tile
+constexpr int TILE1 = MANY ? 3 : 2;
+constexpr int TILE2 = MANY ? 4 : 2;
 constexpr int TILE3 = 10;
-constexpr int TILE1 = REGISTERS >= 32 ? 4 : 2;              // planes of H1 in a tile of its forward pass
-constexpr int KERNEL_ROWS2 = REGISTERS >= 32 ? 1 : KERNEL;  // kernel rows in a pass of H2's forward pass over its rows
-constexpr int BATCH = REGISTERS >= 32 ? 4 : 2;              // examples that evaluation passes to H3 together
+constexpr int TILE_BACK = MANY ? 4 : 2;  // planes of H1 in a tile of the backward passes
+constexpr int BATCH = MANY ? 4 : 2;      // examples that evaluation passes to H3 together
+constexpr int COUNTERS = MANY ? 8 : 4;   // random numbers that are drawn together
 static_assert(PLANES1 % TILE1 == 0 && GROUP_PLANES % TILE2 == 0 && UNITS3 % TILE3 == 0, "tiles divide the layers");
+static_assert(QUAD % TILE_BACK == 0 && UNITS2 % COUNTERS == 0, "tiles divide the layers");
 
 namespace slot {
 constexpr int W1 = 0;
@@ -32,7 +35,7 @@ constexpr int w1(int tap, int plane) { return W1 + tap * PLANES1 + plane; }
 constexpr int b1(int plane, int y, int x) { return B1 + (plane * SIDE1 + y) * SIDE1 + x; }
 // input: 0..7, among the eight planes that the group of `plane` reads.
 constexpr int w2(int tap, int input, int plane) {
-  return W2 + ((plane / TILE2 * TAPS + tap) * GROUP_READS + input) * TILE2 + plane % TILE2;
+  return W2 + (((plane / TILE2 * 2 + input / QUAD) * TAPS + tap) * QUAD + input % QUAD) * TILE2 + plane % TILE2;
 }
 constexpr int b2(int unit) { return B2 + unit; }
 constexpr int w3(int input, int unit) { return W3 + (unit / TILE3 * UNITS2 + input) * TILE3 + unit % TILE3; }
@@ -76,7 +79,8 @@ struct Moments {
 // All data of a block, in one allocation that stays in a core's cache.
 struct Block {
   Vec parameters[PARAMETERS];
-  Vec image[PADDED_IMAGE][PADDED_IMAGE];
+  float image[PADDED_IMAGE][PADDED_IMAGE];       // of all lanes …
+  Vec rolled_image[PADDED_IMAGE][PADDED_IMAGE];  // … or of each lane
   Vec h1[PLANES1][PADDED1][PADDED1];
   Vec h2[1][UNITS2];  // after dropout; one example
   Vec h3[1][UNITS3];
@@ -116,7 +120,8 @@ inline void store(At at, const Replicas& replicas, int first, float* canonical_r
 
 // Fill the borders once. Later writes change only the interior.
 inline void clear_borders(Block& b) {
-  for (Vec& v : (Vec(&)[PADDED_IMAGE * PADDED_IMAGE]) b.image) v = splat(BACKGROUND);
+  for (float& v : (float (&)[PADDED_IMAGE * PADDED_IMAGE]) b.image) v = BACKGROUND;
+  for (Vec& v : (Vec(&)[PADDED_IMAGE * PADDED_IMAGE]) b.rolled_image) v = splat(BACKGROUND);
   for (Vec& v : (Vec(&)[PLANES1 * PADDED1 * PADDED1]) b.h1) v = splat(BACKGROUND);
   for (Vec& v : (Vec(&)[SIDE2 * (SIDE2 + 2) * PLANES2]) b.delta2) v = Vec{};
 }

@@ -30,7 +30,8 @@ struct Accumulate {
   }
 };
 
-INLINE void square(const Vec* from, Vec* to, int count) {
+template <class T>
+INLINE void square(const T* from, T* to, int count) {
   for (int i = 0; i < count; i++) to[i] = from[i] * from[i];
 }
 
@@ -41,7 +42,7 @@ void add_curvature(const Hyperparams& hyperparams, const Examples& examples, Cur
   square(b.parameters, squared.parameters, PARAMETERS);
   for (int i = 0; i < examples.count; i++) {
     load_image(b, examples.images + (long)i * IMAGE * IMAGE);
-    forward1<Activation>(b);
+    forward1<Activation>(b, b.image);
     forward2<Activation>(b, b.h2[0]);
     forward3<Activation>(b, b.h2, b.h3);
     forward4(b, b.h3[0], hyperparams.output);

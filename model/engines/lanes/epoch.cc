@@ -33,10 +33,11 @@ void train(const Hyperparams& hyperparams, const Examples& examples, const Repli
       Ints rows, columns;
       draw_shift(shift_key, step, hyperparams.shift, rows, columns);
       load_rolled_image(b, image, rows, columns, hyperparams.shift);
+      forward1<Activation>(b, b.rolled_image);
     } else {
       load_image(b, image);
+      forward1<Activation>(b, b.image);
     }
-    forward1<Activation>(b);
     forward2<Activation>(b, b.h2[0]);
     if (hyperparams.drop_threshold) {
       draw_dropout_mask(dropout_key, step, hyperparams.drop_threshold, b.dropout_mask);
@@ -95,7 +96,7 @@ void evaluate(const Hyperparams& hyperparams, const Examples& examples, const Re
     const int count = std::min(BATCH, examples.count - start);
     for (int n = 0; n < count; n++) {
       load_image(b, examples.images + (long)(start + n) * IMAGE * IMAGE);
-      forward1<Activation>(b);
+      forward1<Activation>(b, b.image);
       forward2<Activation>(b, h2[n]);
     }
     forward3<Activation>(b, h2, h3);
@@ -144,17 +145,18 @@ void curvature_block(const Hyperparams& hyperparams, const Examples& examples, c
   clear_borders(blocks.plain);
   clear_borders(blocks.squared);
   for (int slot = 0; slot < PARAMETERS; slot++) sums[slot] = Vec{};
-  Hyperparams all_units = hyperparams;
-  all_units.drop_threshold = 0;
+  Hyperparams without_draws = hyperparams;
+  without_draws.shift = 0;
+  without_draws.drop_threshold = 0;
   switch (hyperparams.activation) {
     case ACTIVATION_RELU:
-      add_curvature<Relu>(all_units, examples, blocks, sums);
+      add_curvature<Relu>(without_draws, examples, blocks, sums);
       break;
     case ACTIVATION_SCALED_TANH:
-      add_curvature<ScaledTanh>(all_units, examples, blocks, sums);
+      add_curvature<ScaledTanh>(without_draws, examples, blocks, sums);
       break;
     default:
-      add_curvature<Tanh>(all_units, examples, blocks, sums);
+      add_curvature<Tanh>(without_draws, examples, blocks, sums);
   }
   for (int slot = 0; slot < PARAMETERS; slot++) sums[slot] /= (float)examples.count;
   store([&](int slot) -> Vec& { return sums[slot]; }, replicas, first, curvature);

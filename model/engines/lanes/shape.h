@@ -27,9 +27,12 @@ constexpr int OUTPUTS = 10;
 
 // The H1 planes form three quads: A 0..3, B 4..7, C 8..11. The groups read A+B, B+C and A+C.
 constexpr int QUAD = 4;
-constexpr int READS[GROUPS][2] = {{0, 1}, {1, 2}, {0, 2}};
+constexpr int QUADS = PLANES1 / QUAD;
 
-constexpr int plane_read(int group, int input) { return READS[group][input / QUAD] * QUAD + input % QUAD; }
+// The groups that read a quad, and whether the quad is the first or the second half of their inputs.
+constexpr struct {
+  int group, half;
+} READERS[QUADS][2] = {{{0, 0}, {2, 0}}, {{0, 1}, {1, 0}}, {{1, 1}, {2, 1}}};
 
 // Canonical layout: offset of each leaf, with its shape in the Flax tree.
 namespace canonical {

@@ -39,22 +39,24 @@ INLINE void unroll(F&& f) {
 #define KEEP(vector)
 #endif
 
-// Inner loop of every layer: sum[a][b] += x[a·XS]·y[b·YS]. The sums stay in registers.
-template <int XS, int YS, int A, int B>
-INLINE void add_products(Vec (&sum)[A][B], const Vec* x, const Vec* y) {
+INLINE Vec splat(float x) { return x - Vec{}; }
+INLINE Vec splat(Vec x) { return x; }
+
+// Inner loop of every layer: sum[a][b] += x[a·XS]·y[b·YS]. The sums stay in registers. X is Vec, or float for inputs
+// that all lanes share.
+template <int XS, int YS, int A, int B, class X>
+INLINE void add_products(Vec (&sum)[A][B], const X* x, const Vec* y) {
   Vec row[B];
   unroll<B>([&](auto b) __attribute__((always_inline)) {
     row[b] = y[b * YS];
     KEEP(row[b]);
   });
   unroll<A>([&](auto a) __attribute__((always_inline)) {
-    Vec left = x[a * XS];
+    Vec left = splat(x[a * XS]);
     KEEP(left);
     unroll<B>([&](auto b) __attribute__((always_inline)) { sum[a][b] += left * row[b]; });
   });
 }
-
-INLINE Vec splat(float x) { return x - Vec{}; }
 
 INLINE Vec sqrt(Vec x) {  // vector types have no square root; compilers vectorise this loop
   float lane[LANES];
