@@ -96,10 +96,10 @@ def _train_all(
     from sweep.driver.eventlog import logged
     from sweep.driver.session import Session
 
-    Thread(target=_import_summary).start()  # half a second, while the executor starts
+    imports = Thread(target=_import_summary)  # half a second, which would delay the start of the executor
     with _interrupts(stop), logged(store):
         try:
-            with Session(settings, stop) as session:
+            with Session(settings, stop, imports.start) as session:
                 for spec in steps(specs[0], goal, store, result) if goal else specs:
                     _train_one(
                         session, spec, store, stop, result

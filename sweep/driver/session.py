@@ -1,7 +1,7 @@
 """Run sweeps: load the data, start the executor, lock the root, train the missing runs."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from typing import Any, Self
@@ -62,8 +62,11 @@ class Session:
     The executor starts with the first that lacks runs, and its workers stay. The root is held until the session ends.
     """
 
-    def __init__(self, settings: Settings, stop: Stop | None = None) -> None:
-        self._settings, self._stop = settings, stop or Stop()
+    def __init__(
+        self, settings: Settings, stop: Stop | None = None, started: Callable[[], None] = lambda: None
+    ) -> None:
+        """`started` is called once, when the executor has started."""
+        self._settings, self._stop, self._started = settings, stop or Stop(), started
         self._opened = ExitStack()
         self._execute: Execute | None = None
         self._checks: dict[str, lease.Check] = {}  # by root
@@ -146,6 +149,7 @@ class Session:
     def _executor(self) -> Execute:
         if self._execute is None:
             self._execute = self._opened.enter_context(executor(self._settings, self._stop))
+            self._started()
         return self._execute
 
 

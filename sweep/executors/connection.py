@@ -6,16 +6,18 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import ray
 import yaml
 from ray._common.utils import get_default_system_temp_dir
-from ray._private import ray_constants, services, worker
+from ray._private import ray_constants, services, utils, worker
 from ray._private.node import Node as RayNode
 from ray._private.parameter import RayParams
 from ray.job_config import JobConfig
@@ -29,6 +31,7 @@ from sweep.settings import CLUSTER_FILE
 PACKAGES = Path(__file__).parents[2]  # the directory with data/, model/ and sweep/
 OBJECT_STORE_BYTES = 256 * 2**20
 ANSWER_SECONDS = 10.0
+REGISTRATION_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -153,7 +156,7 @@ def _tell(cleaner: subprocess.Popen[str], lines: str) -> None:
 
 def _start(workers: int | None, folder: Path) -> RayNode:
     ray.shutdown()  # of an earlier Ray in this process that died
-    with _loopback_only():
+    with _local_settings():
         server = _Server(
             RayParams(
                 num_cpus=workers,
@@ -173,10 +176,18 @@ def _start(workers: int | None, folder: Path) -> RayNode:
 
 
 class _Server(RayNode):
-    """The processes of a Ray without dashboard, autoscaler and log monitor: a third of its start-up time."""
+    """The processes of a Ray without dashboard, autoscaler and log monitor: half of its start-up time."""
 
     def start_api_server(self, **_: object) -> None:
         """Start no dashboard."""
+
+    def start_ray_processes(self) -> None:
+        """Start the raylet and wait until it is registered. Ray itself looks for it once a second."""
+        super().start_ray_processes()  # type: ignore[no-untyped-call]
+        deadline = time.monotonic() + REGISTRATION_SECONDS  # Ray waits longer
+        gcs = self.get_gcs_client()  # type: ignore[no-untyped-call]
+        while not gcs.get_all_node_info() and time.monotonic() < deadline:
+            time.sleep(0.02)
 
 
 def _stop(server: RayNode) -> None:
@@ -205,15 +216,22 @@ def _init(address: str, job_config: JobConfig | None = None) -> None:
 
 
 @contextmanager
-def _loopback_only() -> Iterator[None]:
-    """While a local Ray starts, let it listen on the loopback interface only.
-
-    This is Ray's default on macOS and Windows. On Linux it listens on every interface, and an explicit address
-    "127.0.0.1" is replaced by a reachable one, so the constant behind the default is changed.
-    """
-    before = ray_constants.ENABLE_RAY_CLUSTER
-    ray_constants.ENABLE_RAY_CLUSTER = False
+def _local_settings() -> Iterator[None]:
+    """Change constants and functions of Ray while a local Ray starts."""
+    before = [getattr(module, name) for module, name, _ in _LOCAL]
+    for module, name, value in _LOCAL:
+        setattr(module, name, value)
     try:
         yield
     finally:
-        ray_constants.ENABLE_RAY_CLUSTER = before
+        for (module, name, _), value in zip(_LOCAL, before, strict=True):
+            setattr(module, name, value)
+
+
+_LOCAL: tuple[tuple[ModuleType, str, object], ...] = (
+    # Listen on the loopback interface only. This is Ray's default on macOS and Windows. On Linux it listens on every
+    # interface, and an explicit address "127.0.0.1" is replaced by a reachable one.
+    (ray_constants, "ENABLE_RAY_CLUSTER", False),
+    # The dashboard's agent loads only what it needs without a dashboard.
+    (utils, "get_dashboard_dependency_error", lambda: ImportError("no dashboard")),
+)
