@@ -63,6 +63,8 @@ def _place(store: "Store") -> str:
 def _describe(found: "Contribution", root: str, dry_run: bool) -> list[str]:
     verb = "would be copied" if dry_run else "copied"
     lines = [f"{counted(found.runs, 'run')} in {counted(len(found.copies), 'shard')} {verb} to {root}"]
+    if found.kept:
+        lines.append(f"weights of {counted(found.kept, 'run')} {verb}")
     if found.present:
         lines.append(f"{counted(found.present, 'run')} already in {root}")
     if found.different:

@@ -1,11 +1,12 @@
 """Copy the finished shards and the records of other roots into one root.
 
 Every file is verified before the first write. A run that the target already has is not copied. A file is copied
-unchanged if the target has none of its runs; otherwise the missing runs are written to new files.
+unchanged if the target has none of its runs; otherwise the missing runs are written to new files. Weights are copied
+with their runs, and also for runs that the target has with the same rows and without weights.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
@@ -47,12 +48,29 @@ class Copy:
         return _read(self.source, kind, f"{kind}/{self.file.path}.parquet")
 
 
+@dataclass(frozen=True)
+class WeightsCopy:
+    """Weights of one stored file that the target lacks."""
+
+    source: Store
+    path: str
+    seeds: SeedRanges
+
+    def read(self) -> tuple[bytes, pa.Table, FileMetadata]:
+        """`_read` for the file."""
+        return _read(self.source, "weights", self.path)
+
+
 @dataclass
 class Contribution:
     """What a source adds to the target."""
 
     root: str
     copies: list[Copy] = field(default_factory=list)
+    weights: list[WeightsCopy] = field(default_factory=list)
+    equal: list[Copy] = field(
+        default_factory=list
+    )  # runs with the rows of the target or of an earlier source
     present: int = 0  # runs that the target, or an earlier source, already has
     different: int = 0  # of those, runs with other values
 
@@ -60,6 +78,11 @@ class Contribution:
     def runs(self) -> int:
         """Number of runs to copy."""
         return sum(copy.runs for copy in self.copies)
+
+    @property
+    def kept(self) -> int:
+        """Number of runs whose weights are to be copied."""
+        return sum(len(copy.seeds) for copy in self.weights)
 
 
 @dataclass(frozen=True)
@@ -90,9 +113,11 @@ def plan_merge(target: Store, sources: Sequence[Store]) -> Merge:
         holders[file.key].append((target, file))
     contributions = [_contribution(source, holders) for source in sources]
     _in_parallel(_verify, contributions)
-    for found in contributions:
-        for first, path, _ in _weights(found.copies):
-            _read(first.source, "weights", path)
+    held = target.weights.seeds() if target.exists else {}
+    for source, found in zip(sources, contributions, strict=True):
+        found.weights = _missing_weights(source, found, held)
+        for copy in found.weights:
+            copy.read()
     return Merge(contributions, _records(target, sources))
 
 
@@ -112,9 +137,9 @@ def copy(target: Store, merge: Merge, check: Callable[[], None]) -> None:
         target.folder.write(f"sweeps/{name}.json", record.encode())
 
     for found in merge.contributions:  # before the runs: a finished run has all its files
-        for first, path, wanted in _weights(found.copies):
+        for weights in found.weights:
             check()
-            _copy_weights(target, first, path, wanted)
+            _copy_weights(target, weights)
 
     def write(copy: Copy) -> None:
         content = {kind: copy.read(kind) for kind in ("labels", "epochs")}
@@ -142,7 +167,11 @@ def _contribution(source: Store, holders: Holders) -> Contribution:
         held = SeedRanges([other.seeds for _, other in others])
         missing = SeedRanges([file.seeds]) - held
         found.present += len(file.seeds) - len(missing)
-        found.different += sum(_different(source, file, *other) for other in others)
+        for store, other in others:
+            different = _different(source, file, store, other)
+            found.different += different
+            if not different:
+                found.equal.append(Copy(source, file, (_common(file, other),)))
         if missing:
             found.copies.append(Copy(source, file, missing.ranges))
             holders[file.key].append((source, file))
@@ -229,27 +258,37 @@ def _read(source: Store, kind: Kind, path: str) -> tuple[bytes, pa.Table, FileMe
     raise StoreError(f"{root}/{path}: {reason}; `sweep doctor --repair --root {root}` quarantines it")
 
 
-def _weights(copies: Sequence[Copy]) -> Iterator[tuple[Copy, str, SeedRanges]]:
-    """Files of weights that belong to copied runs: a copy of their cell, the path, and the seeds to copy."""
-    cells: dict[str, list[Copy]] = defaultdict(list)
-    for copy in copies:
-        cells[copy.file.path.rpartition("/")[0]].append(copy)
-    for folder, members in cells.items():
-        source = members[0].source
-        copied = SeedRanges(seeds for member in members for seeds in member.seeds)
+def _missing_weights(source: Store, found: Contribution, held: dict[str, SeedRanges]) -> list[WeightsCopy]:
+    """Weights of the runs that are copied, and of equal runs whose weights are not held yet. Adds them to `held`."""
+    cells = {_folder(c): shard_of(c.file.metadata).cell for c in (*found.copies, *found.equal)}
+    copies = []
+    for folder, cell in cells.items():
+        has = held.get(folder, SeedRanges())
+        wanted = _seeds(found.copies, folder) | (_seeds(found.equal, folder) - has)
         for seeds in source.weights.shards().get(folder, []):
-            shard = Shard(shard_of(members[0].file.metadata).cell, seeds)
-            if wanted := copied & SeedRanges([seeds]):
-                yield members[0], f"weights/{shard.path}.parquet", wanted
+            if chosen := wanted & SeedRanges([seeds]):
+                copies.append(WeightsCopy(source, f"weights/{Shard(cell, seeds).path}.parquet", chosen))
+                has = held[folder] = has | chosen
+    return copies
 
 
-def _copy_weights(target: Store, copy: Copy, path: str, wanted: SeedRanges) -> None:
-    content, rows, metadata = _read(copy.source, "weights", path)
+def _folder(copy: Copy) -> str:
+    """Folder of the cell."""
+    return copy.file.path.rpartition("/")[0]
+
+
+def _seeds(copies: Sequence[Copy], folder: str) -> SeedRanges:
+    """Seeds of the copies of one cell."""
+    return SeedRanges(seeds for copy in copies if _folder(copy) == folder for seeds in copy.seeds)
+
+
+def _copy_weights(target: Store, copy: WeightsCopy) -> None:
+    content, rows, metadata = copy.read()
     shard = shard_of(metadata)
-    if wanted == SeedRanges([shard.seeds]):
-        target.folder.write(path, content)
+    if copy.seeds == SeedRanges([shard.seeds]):
+        target.folder.write(copy.path, content)
         return
-    for seeds in wanted.ranges:
+    for seeds in copy.seeds.ranges:
         save_weights(target, shard, _of_seeds(rows, seeds), metadata)
 
 

@@ -185,11 +185,21 @@ def test_values_are_those_of_the_format(tmp_path):
     assert np.array_equal(kernel, networks.params["Conv_0"]["kernel"])
 
 
-def test_merge_copies_the_weights_of_the_runs_that_it_copies(tmp_path):
+def test_merge_copies_weights_that_the_target_lacks(tmp_path):
     run_inline(tmp_path / "a", small_spec(seeds="0:6", keep_weights="1:5"))
     run_inline(tmp_path / "b", small_spec(seeds="0:2"))
     for target in ("b", "new"):
-        assert sweep("merge", tmp_path / "a", "--root", tmp_path / target).code == 0
-    assert_kept(tmp_path / "new", "1:5")
-    assert_kept(tmp_path / "b", "2:5")
+        done = sweep("merge", tmp_path / "a", tmp_path / "a", "--root", tmp_path / target)
+        assert done.code == 0
+        assert done.out.count("weights of 8 runs copied") == 1  # the second time there is nothing to copy
+        assert_kept(tmp_path / target, "1:5")
+        assert examine(Store(str(tmp_path / target))) == []
     assert_same_rows(rows(tmp_path / "b"), rows(tmp_path / "a"))
+
+
+def test_merge_copies_no_weights_of_runs_with_other_rows(tmp_path):
+    run_inline(tmp_path / "a", small_spec(engine="lanes", variants="base", seeds="0:2", keep_weights="0:2"))
+    run_inline(tmp_path / "b", small_spec(engine="vmap", variants="base", seeds="0:2"))
+    done = sweep("merge", tmp_path / "a", "--root", tmp_path / "b")
+    assert "WARNING: 2 of these have other values" in done.out
+    assert not (tmp_path / "b" / "weights").exists()
