@@ -179,7 +179,7 @@ class SpecOptions:
             "engine": self.engine,
             "shard_width": self.shard_width,
             "keep_weights": self.keep_weights,
-            "set": _hyper_parameters(self.override, self.epochs),
+            "set": _hyperparameters(self.override, self.epochs),
         }
 
 
@@ -264,8 +264,15 @@ class ExecutionOptions:
         """The settings of a run; others: further fields of them.
 
         Raises:
-          SpecError: a priority for a driver that does not wait.
+          SpecError: an option has no effect beside the others.
         """
+        if self.executor is Executor.inline and (self.address or self.workers):
+            option = "--address" if self.address else "--workers"
+            raise SpecError(
+                f"--executor inline trains on one core of this process: leave {option} out, or use ray"
+            )
+        if self.address and self.workers:
+            raise SpecError("--workers limits a Ray on this machine: leave it out, or leave --address out")
         if self.priority and not self.wait:
             raise SpecError(f"--priority {self.priority} orders the drivers that wait: add --wait")
         return Settings(
@@ -304,7 +311,7 @@ JobsOption = Annotated[
 JobArgument = Annotated[str, typer.Argument(metavar="JOB", help="A name from `sweep jobs`")]
 
 
-def _hyper_parameters(overrides: list[str] | None, epochs: int | None) -> dict[str, Any] | None:
+def _hyperparameters(overrides: list[str] | None, epochs: int | None) -> dict[str, Any] | None:
     """Values of hyperparameters from `--set` and `--epochs`; None where neither is given.
 
     Raises:

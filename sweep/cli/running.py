@@ -77,11 +77,12 @@ def resume(root: RootOption = "results", *, execution: ExecutionOptions) -> None
     from sweep.store.store import existing
 
     store = existing(root)
+    settings = execution.settings()
     _require_device(execution)
     _require_cluster(execution)
     specs = [record.spec for record in recorded_sweeps(store).values()]
     command = shlex.join(["sweep", "resume", "--root", root])
-    train(specs, store, execution.settings(), command, execution.max_hours, execution.notify)
+    train(specs, store, settings, command, execution.max_hours, execution.notify)
 
 
 def _require_engine(spec: "SweepSpec", execution: ExecutionOptions) -> None:

@@ -1,4 +1,4 @@
-// Calls every function of the native library with every combination of hyper-parameters, at several widths, also with
+// Calls every function of the native library with every combination of hyperparameters, at several widths, also with
 // NaN and infinity in weights and pixels. test_native.py builds it with sanitizers: each array has exactly the size
 // that the interface states. Prints one checksum per kernel, so that runs can be compared.
 
@@ -82,12 +82,12 @@ int main() {
     double total = 0;
     for (int i = 0; i < 54; i++) {
       const int activation = i % 3, output = i / 3 % 3, optimizer = i / 9 % 3, cross_entropy = i / 27;
-      // A cycle of four beside those of three: every value occurs with every value of every other hyper-parameter.
+      // A cycle of four beside those of three: every value occurs with every value of every other hyperparameter.
       const int shift = i & 1 ? (i & 4 ? 8 : 1) : 0;
       const uint32_t drop_threshold = i & 2 ? 1u << 30 : 0;
       const Hyperparams hyperparams = {activation, output, cross_entropy,  optimizer,
                                        0.01f,      shift,  drop_threshold, 0.75f};
-      // Half of the widths per combination. Every width occurs with every value of every hyper-parameter.
+      // Half of the widths per combination. Every width occurs with every value of every hyperparameter.
       const bool odd = __builtin_parity(i);
       for (int count : odd ? std::vector{1, 33} : std::vector{7, 16})
         total += exercise(kernel, hyperparams, count, 0, false);

@@ -9,7 +9,7 @@ enum Activation : int32_t { ACTIVATION_TANH, ACTIVATION_RELU, ACTIVATION_SCALED_
 enum Output : int32_t { OUTPUT_LINEAR, OUTPUT_TANH, OUTPUT_SCALED_TANH };
 enum Optimizer : int32_t { OPTIMIZER_SGD, OPTIMIZER_ADAMW, OPTIMIZER_NEWTON };
 
-// Hyper-parameters of an update: the fields of model.variants.Variant that the kernel needs.
+// Hyperparameters of an update: the fields of model.variants.Variant that the kernel needs.
 struct Hyperparams {
   int32_t activation;       // of the hidden units: an Activation
   int32_t output;           // of the output units: an Output
