@@ -51,7 +51,8 @@ def test_misses_computed_from_lists(store):
     joined = (
         "SELECT f.variant, f.seed, f.test_misses AS stored, len(list_filter(list_zip(p.predictions, b.predictions), "
         "lambda x: x[1] <> x[2])) AS differing FROM final f JOIN predictions p USING (variant_digest, seed) "
-        "JOIN predictions b ON b.variant = 'base,epochs=5' AND b.seed = 0 WHERE f.variant = 'base,epochs=5'"
+        "JOIN predictions b ON b.variant = 'base,epochs=5' AND b.seed = 0 WHERE f.variant = 'base,epochs=5' "
+        "ORDER BY f.seed"
     )
     found = query(store, joined)
     assert found["differing"].tolist() == [int((WRONG[0] != row).sum()) for row in WRONG]
