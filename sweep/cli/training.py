@@ -1,6 +1,7 @@
 """Train specs in this process, with progress on stderr: for `run`, `resume` and submitted jobs."""
 
 import signal
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -149,12 +150,20 @@ def _interrupts(stop: "Stop") -> Iterator[None]:
             raise KeyboardInterrupt
         signal.setitimer(signal.ITIMER_REAL, stop.seconds + 1)
 
+    report = sys.unraisablehook
+
+    def report_others(lost: "sys.UnraisableHookArgs") -> None:
+        if lost.exc_type is not KeyboardInterrupt:  # `stop` has it; Python would print a traceback
+            report(lost)
+
+    sys.unraisablehook = report_others
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)
     before = [signal.signal(number, interrupt) for number in numbers]
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
+        sys.unraisablehook = report
         for number, handler in zip(numbers, before, strict=True):
             signal.signal(number, handler)
 
