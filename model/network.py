@@ -49,10 +49,8 @@ class Network(nn.Module):
         if self.second_order:
             convolution, dot_general = squared_factors(convolve), _squared_dot_general
             activation, output = squared_derivative(activation), squared_derivative(output)
-        if (
-            self.is_initializing()
-        ):  # only shapes matter, and tracing the convolutions takes a fifth of a second
-            convolution = _zeros
+        if self.is_initializing():
+            convolution = _zeros  # only shapes matter, and tracing the convolutions takes a fifth of a second
         conv_init, dense_init = _initializers(v.init)
 
         def kernel(name: str, inputs: int, outputs: int) -> Array:

@@ -176,7 +176,7 @@ def _start(workers: int | None, folder: Path) -> RayNode:
 
 
 class _Server(RayNode):
-    """The processes of a Ray without dashboard, autoscaler and log monitor: half of its start-up time."""
+    """The processes of a Ray without dashboard, autoscaler and log monitor: a third of its start-up time."""
 
     def start_api_server(self, **_: object) -> None:
         """Start no dashboard."""
